@@ -32,6 +32,8 @@ struct Parsed {
   std::size_t needed = 0;       // kIncomplete: total length of input worth another call (0: any more bytes)
   std::uint64_t swallow = 0;    // bytes behind `consumed` that belong to this request and are to be discarded unseen
   std::string_view reply = {};  // kReject, kClose: complete reply, static storage
+  std::uint16_t binary_status = 0;  // parse_binary's kReject, kClose: the reply is write_binary_error(out, this); `out`
+                                    // has the opcode and opaque for it. 0: answer nothing
 };
 
 // Text and meta (they share a connection).
@@ -40,6 +42,8 @@ struct Parsed {
 [[nodiscard]] Parsed parse_binary(std::string_view input, const ParseLimits& limits, Request& out);
 
 // A connection's first byte tells its protocol: 0x80 is binary, anything else text.
-[[nodiscard]] constexpr bool is_binary(char first_byte) { return static_cast<unsigned char>(first_byte) == 0x80; }
+[[nodiscard]] constexpr bool is_binary(char first_byte) {
+  return static_cast<unsigned char>(first_byte) == 0x80;
+}
 
 }  // namespace lmc::protocol
