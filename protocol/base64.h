@@ -25,8 +25,10 @@ inline constexpr std::size_t kMaxDecodedKeyBytes = base64_decoded_bytes(kMaxKeyB
 // Writes base64_encoded_bytes(plain.size()) characters; returns the end.
 char* base64_encode(char* out, std::string_view plain);
 
-// Writes at most base64_decoded_bytes(encoded.size()) bytes; returns how many, 0 when `encoded` is empty or not base64
-// (wrong length, alphabet or padding; bits behind the last byte that are not zero).
+// Writes at most base64_decoded_bytes(encoded.size()) bytes; returns how many, 0 when `encoded` is not base64. Accepts
+// what memcached's decoder accepts, so that a key written through one server is found through the other: bytes outside
+// the alphabet are skipped, the rest must be whole groups of four, the first padded group ends the input, and the bits
+// behind the last byte are not looked at.
 [[nodiscard]] std::size_t base64_decode(char* out, std::string_view encoded);
 
 }  // namespace lmc::protocol

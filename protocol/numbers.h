@@ -5,8 +5,8 @@
 //   commands.
 // - loose: what strtol/strtoull take: leading white space, '+', and anything behind white space is ignored ("5\tx" is
 // 5).
-//   Out of range is an error, but for u32, which keeps the low 32 bits of any 64-bit number (flags of 2^32 are 0).
-//   A negative number is an error where unsigned. Used for flags, times, deltas and uniques of storage commands and for
+//   Beyond 64 bits is an error; the 32-bit readers keep the low 32 bits of a 64-bit number (flags of 2^32 are 0). A
+//   negative number is an error where unsigned. Used for flags, times, deltas and uniques of storage commands and for
 //   meta flags.
 //
 // All return false, and leave `out` alone, for a word that is no such number (the empty word included).
