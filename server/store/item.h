@@ -1,8 +1,8 @@
 // ItemView: a living item as a reader sees it.
 //
 // A view points into the arena. It is valid until the session that found it ends its turn, or, for the bytes of a piece
-// that was pinned (Session::pin), until the pin is gone. Views are cheap to copy. Threads: any thread that has a session
-// in a turn; several may look at one item at the same time. Large values are kept in several pieces.
+// that was pinned (Session::pin), until the pin is gone. Views are cheap to copy. Threads: any thread that has a
+// session in a turn; several may look at one item at the same time. Large values are kept in several pieces.
 #pragma once
 
 #include <atomic>

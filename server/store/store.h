@@ -4,6 +4,8 @@
 // begin_turn() and end_turn() what find() returned stays readable; end_turn() gives the memory behind it back and does
 // this thread's bounded share of reclaiming. Time is always an argument of begin_turn: the store reads no clock.
 //
+// What find() returned must not be used after a mutate() of the same session: making room may give its memory back.
+//
 // Threads: find() takes no lock. Mutations of one key are serialised by the lock of its index buckets; mutations of
 // different keys share only the short reservation in the log. Store's own methods may be called from any thread.
 //
@@ -19,6 +21,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/store/index.h"
 #include "server/store/item.h"
 #include "server/store/types.h"
 
@@ -30,19 +33,20 @@ struct StoreOptions {
   bool evict = true;                                      // false: -M, refuse when full
   std::string memory_file;                                // empty: anonymous memory; else (-e) survives a restart
   bool lock_memory = false;                               // (-k)
-  bool large_pages = false;                               // (-L) explicit huge pages; transparent ones are asked for anyway
-  unsigned max_sessions = 64;                             // threads that may have a session at the same time
-  UnixSeconds now;                                        // at opening
+  bool large_pages = false;    // (-L) explicit huge pages; transparent ones are asked for anyway
+  unsigned max_sessions = 64;  // threads that may have a session at the same time
+  UnixSeconds now;             // at opening
 };
 
 // How the store came to its first state.
 enum class Opened : std::uint8_t {
-  kEmpty,        // new memory
-  kRestarted,    // took over what a clean stop left
-  kRecovered,    // took over what a killed process left, every record validated
+  kEmpty,      // new memory
+  kRestarted,  // took over what a clean stop left
+  kRecovered,  // took over what a killed process left, every record validated
 };
 
-// Counted since opening or the last reset_counters(), summed over sessions. Words as in memcached's stats where it has them.
+// Counted since opening or the last reset_counters(), summed over sessions. Words as in memcached's stats where it has
+// them.
 struct StoreCounters {
   std::uint64_t total_items = 0;        // items ever stored
   std::uint64_t evictions = 0;          // living items dropped for room
@@ -54,31 +58,31 @@ struct StoreCounters {
   std::uint64_t direct_reclaims = 0;    // times a mutation had to reclaim before it could append
   std::uint64_t relocated_items = 0;    // moved to the survivor stream
   std::uint64_t relocated_bytes = 0;
-  std::uint64_t segments_compacted = 0; // reclaimed because mostly dead
-  std::uint64_t segments_evicted = 0;   // reclaimed because oldest
-  std::uint64_t ghost_hits = 0;         // new items that went straight to the survivor stream
+  std::uint64_t segments_compacted = 0;  // reclaimed because mostly dead
+  std::uint64_t segments_evicted = 0;    // reclaimed because oldest
+  std::uint64_t ghost_hits = 0;          // new items that went straight to the survivor stream
   std::uint64_t index_splits = 0;
 };
 
 struct StreamSummary {
   std::uint64_t segments = 0;
   std::uint64_t items = 0;
-  std::uint64_t live_bytes = 0;    // log bytes of living items
-  std::uint64_t used_bytes = 0;    // log bytes appended, dead ones included
-  UnixSeconds oldest{0};           // when its oldest segment was opened; 0: none
+  std::uint64_t live_bytes = 0;  // log bytes of living items
+  std::uint64_t used_bytes = 0;  // log bytes appended, dead ones included
+  UnixSeconds oldest{0};         // when its oldest segment was opened; 0: none
 };
 
 struct StoreSummary {
   std::uint64_t memory_limit_bytes = 0;
   std::uint64_t segment_bytes = 0;
-  std::uint64_t segments = 0;       // in all, within the limit
+  std::uint64_t segments = 0;  // in all, within the limit
   std::uint64_t free_segments = 0;
   std::uint64_t items = 0;
   std::uint64_t live_bytes = 0;
   std::uint64_t index_buckets = 0;
   std::uint64_t index_bytes = 0;
   std::uint64_t max_item_bytes = 0;
-  Version version;                  // the last one drawn
+  Version version;  // the last one drawn
   StreamSummary fresh;
   StreamSummary survivor;
 };
@@ -121,14 +125,23 @@ class Mutation {
  private:
   friend class Session;
   Mutation(Session& session, const HashedKey& key);
-  ~Mutation();
-  struct Locked;
+  ~Mutation() = default;
+
+  struct Appended;  // a record that is in the log but not yet in the index
+  [[nodiscard]] bool append_item(const NewItem& item, std::span<const std::string_view> parts, Appended& out);
+  [[nodiscard]] bool append_chunked(const NewItem& item, std::span<const std::string_view> parts, Appended& out);
+  [[nodiscard]] bool append_note(RecordKind kind, UnixSeconds expiry, const Access& access);
+  [[nodiscard]] Stream stream_for_put();
+  void publish(const Appended& appended);
+  void wants_room(std::uint64_t bytes) { wanted_bytes_ = bytes; }
+
   Session& session_;
   const HashedKey& key_;
+  Index::BucketLock lock_;
+  Index::Found found_;  // what the index holds under the key, alive or not
   ItemView current_;
   std::uint64_t stored_cas_ = 0;
-  std::uint64_t wanted_bytes_ = 0;  // log room the failed call asked for
-  void* locked_ = nullptr;
+  std::uint64_t wanted_bytes_ = 0;  // log room the failed call asked for; 0: none failed
 };
 
 enum class MutateResult : std::uint8_t {
@@ -156,14 +169,17 @@ class Session {
 
   // The living item, or an empty view. Does not count as an access.
   [[nodiscard]] ItemView find(const HashedKey& key);
+  // Why the last find() of this session found nothing.
+  enum class Miss : std::uint8_t { kAbsent, kExpired, kFlushed };
+  [[nodiscard]] Miss last_miss() const;
   // Counts an access: frequency, last access time, fetched.
   void record_access(const ItemView& item);
   // Keeps the segment behind a piece of an item's value; see SegmentPin.
   [[nodiscard]] SegmentPin pin(std::string_view piece);
 
-  // Calls change(Mutation&) with the key locked. It may be called several times (when room has to be made in between), so
-  // what it does besides the mutation must only overwrite its own results. value_bytes: size of the value it will put.
-  // It must not use the session, nor look at another key.
+  // Calls change(Mutation&) with the key locked. It may be called several times (when room has to be made in between),
+  // so what it does besides the mutation must only overwrite its own results. value_bytes: size of the value it will
+  // put. It must not use the session, nor look at another key.
   template <class Change>
   [[nodiscard]] MutateResult mutate(const HashedKey& key, std::uint64_t value_bytes, Change&& change) {
     return mutate_with(key, value_bytes, std::ref(change));
@@ -176,8 +192,8 @@ class Session {
   void flush_all();
   void flush_all_at(UnixSeconds at);
 
-  // Visits living items, some index buckets a call; cursor starts at 0 and is at kScanEnd when all were seen. An item that
-  // is there from the first call to the last is visited at least once (twice if its bucket split in between).
+  // Visits living items, some index buckets a call; cursor starts at 0 and is at kScanEnd when all were seen. An item
+  // that is there from the first call to the last is visited at least once (twice if its bucket split in between).
   static constexpr std::uint64_t kScanEnd = ~std::uint64_t{0};
   void scan(std::uint64_t& cursor, unsigned buckets, const std::function<void(const ItemView&)>& visit);
 
@@ -189,6 +205,8 @@ class Session {
   friend class Store;
   using Change = std::function<void(Mutation&)>;
   [[nodiscard]] MutateResult mutate_with(const HashedKey& key, std::uint64_t value_bytes, const Change& change);
+  [[nodiscard]] bool make_room(std::uint64_t bytes);
+  void bury_if_dead(const HashedKey& key);
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -206,8 +224,6 @@ class Store {
   [[nodiscard]] StoreSummary summary() const;
   [[nodiscard]] StoreCounters counters() const;
   void reset_counters();
-  // visit(value bytes' size class upper bound, items): histogram of living items by log bytes, in steps of 32, by a walk
-  // over the segments' metadata-free index; takes a while on large stores.
   enum class LimitChange : std::uint8_t { kDone, kTooLarge };
   // (cache_memlimit) Shrinks by reclaiming over time; cannot exceed StoreOptions::memory_bytes.
   [[nodiscard]] LimitChange set_memory_limit(std::uint64_t bytes);

@@ -7,8 +7,8 @@
 
 namespace lmc::store {
 
-// The one number line: every mutation draws the next one. It is the item's CAS unique (unless the item was given another),
-// the order of the log, the commit point and the measure of lag. 0 is before everything.
+// The one number line: every mutation draws the next one. It is the item's CAS unique (unless the item was given
+// another), the order of the log, the commit point and the measure of lag. 0 is before everything.
 struct Version {
   std::uint64_t value = 0;
   auto operator<=>(const Version&) const = default;
@@ -28,8 +28,16 @@ struct SegmentId {
   auto operator<=>(const SegmentId&) const = default;
 };
 
+// Where a record lies: bytes from the start of the arena, the same at every node. 0 is nowhere (a segment starts with a
+// header).
+struct LogAddress {
+  std::uint64_t offset = 0;
+  auto operator<=>(const LogAddress&) const = default;
+};
+
 // Which of the two open segments a record was appended to, and so which queue its segment waits in for reclaiming.
 enum class Stream : std::uint8_t { kFresh = 0, kSurvivor = 1 };
+inline constexpr unsigned kStreams = 2;
 
 // A key with its two hashes: computed once, used by prefetch, look-up and mutation alike.
 struct HashedKey {

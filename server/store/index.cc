@@ -1,0 +1,271 @@
+#include "server/store/index.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace lmc::store {
+
+namespace {
+// The second hash comes from the first; this is the finaliser of MurmurHash3, which mixes every bit into every other.
+std::uint64_t remix(std::uint64_t hash) {
+  hash ^= hash >> 33;
+  hash *= 0xff51afd7ed558ccdULL;
+  hash ^= hash >> 33;
+  hash *= 0xc4ceb9fe1a85ec53ULL;
+  return hash ^ hash >> 33;
+}
+}  // namespace
+
+HashedKey Index::hash(std::string_view key) const {
+  const std::uint64_t first = XXH3_64bits_withSeed(key.data(), key.size(), head_.hash_seed);
+  return {key, first, remix(first)};
+}
+
+void Index::prefetch_records(const HashedKey& key) const {
+  const Pair pair = locate(key);
+  const std::uint64_t markers[2] = {marker_of(key.first, 0), marker_of(key.second, 1)};
+  const std::uint64_t where[2] = {pair.first, pair.second};
+  for (unsigned choice = 0; choice < 2; ++choice) {
+    for (const auto& place : buckets_[where[choice]].slots) {
+      const Slot slot{place.load(std::memory_order_relaxed)};
+      if (slot.marker() != markers[choice] || slot.empty()) continue;
+      const char* record = arena_.at(slot.address());
+      __builtin_prefetch(record);
+      __builtin_prefetch(record + 64);
+    }
+  }
+}
+
+Index::Found Index::find_chain(std::uint64_t bucket, std::uint64_t marker, std::string_view key) const {
+  for (const Bucket* b = &buckets_[bucket]; b != nullptr; b = next(*b)) {
+    for (auto& place : b->slots) {
+      const Slot slot{place.load(std::memory_order_acquire)};
+      if (slot.marker() == marker && !slot.empty() && arena_.record(slot.address()).key() == key)
+        return {const_cast<std::atomic<std::uint64_t>*>(&place), slot};
+    }
+  }
+  return {};
+}
+
+Index::Found Index::find_in(const HashedKey& key, const Pair& pair) const {
+  if (const Found found = find_chain(pair.first, marker_of(key.first, 0), key.bytes)) return found;
+  return find_chain(pair.second, marker_of(key.second, 1), key.bytes);
+}
+
+Index::Found Index::find(const HashedKey& key) const {
+  // A split moves slots to a bucket that did not exist when the pair was computed: it fills the new bucket, publishes
+  // the new count, then clears the old bucket. Who misses and finds the count still puts the key where it looked has
+  // seen every place the key can have been in.
+  Pair pair = locate(key);
+  for (;;) {
+    if (const Found found = find_in(key, pair)) return found;
+    const Pair again = locate(key);
+    if (again == pair) return {};
+    pair = again;
+  }
+}
+
+Index::BucketLock::BucketLock(Index& index, const HashedKey& key) : index_(index) {
+  for (;;) {
+    pair_ = index_.locate(key);
+    const auto [low, high] = std::minmax(pair_.first, pair_.second);
+    index_.buckets_[low].lock();
+    if (high != low) index_.buckets_[high].lock();
+    // Only a split of one of these two buckets can move the key, and it would need the lock now held.
+    if (index_.locate(key) == pair_) return;
+    if (high != low) index_.buckets_[high].unlock();
+    index_.buckets_[low].unlock();
+  }
+}
+
+Index::BucketLock::~BucketLock() {
+  if (pair_.first != pair_.second) index_.buckets_[pair_.second].unlock();
+  index_.buckets_[pair_.first].unlock();
+}
+
+unsigned Index::empty_slots(const Bucket& bucket) {
+  unsigned empty = 0;
+  for (const auto& place : bucket.slots) empty += place.load(std::memory_order_relaxed) == 0 ? 1u : 0u;
+  return empty;
+}
+
+std::uint32_t Index::take_overflow() {
+  const std::lock_guard guard(overflow_lock_);
+  if (const std::uint32_t link = head_.overflow_free.load(std::memory_order_relaxed); link != 0) {
+    Bucket& bucket = arena_.overflow()[link - 1];
+    head_.overflow_free.store(bucket.overflow(), std::memory_order_relaxed);
+    bucket.set_overflow(0);
+    return link;
+  }
+  const std::uint32_t used = head_.overflow_used.load(std::memory_order_relaxed);
+  if (used >= head_.overflow_capacity) return 0;
+  head_.overflow_used.store(used + 1, std::memory_order_relaxed);
+  return used + 1;
+}
+
+std::atomic<std::uint64_t>* Index::empty_place(Bucket& bucket) {
+  Bucket* last = &bucket;
+  for (Bucket* b = &bucket; b != nullptr; b = next(*b)) {
+    for (auto& place : b->slots)
+      if (place.load(std::memory_order_relaxed) == 0) return &place;
+    last = b;
+  }
+  const std::uint32_t link = take_overflow();
+  if (link == 0) return nullptr;
+  last->set_overflow(link);
+  return &arena_.overflow()[link - 1].slots[0];
+}
+
+void Index::release_empty_tail(Bucket& bucket) {
+  // Only the last bucket of a chain is ever unlinked, so a reader that stands in it loses nothing behind it.
+  Bucket* before = &bucket;
+  Bucket* tail = next(bucket);
+  if (tail == nullptr) return;
+  for (Bucket* after = next(*tail); after != nullptr; after = next(*after)) {
+    before = tail;
+    tail = after;
+  }
+  if (empty_slots(*tail) != kSlotsPerBucket) return;
+  const std::uint32_t link = before->overflow();
+  before->set_overflow(0);
+  const std::lock_guard guard(overflow_lock_);
+  tail->set_overflow(head_.overflow_free.load(std::memory_order_relaxed));
+  head_.overflow_free.store(link, std::memory_order_relaxed);
+}
+
+bool Index::insert(const HashedKey& key, const Pair& pair, LogAddress address) {
+  Bucket& first = buckets_[pair.first];
+  Bucket& second = buckets_[pair.second];
+  const bool take_first = empty_slots(first) >= empty_slots(second);
+  std::atomic<std::uint64_t>* place = empty_place(take_first ? first : second);
+  if (place == nullptr) return false;
+  const std::uint64_t marker = take_first ? marker_of(key.first, 0) : marker_of(key.second, 1);
+  place->store(Slot::make(marker, 0, address).word, std::memory_order_release);
+  head_.items.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Index::erase(const Found& found) {
+  found.place->store(0, std::memory_order_release);
+  head_.items.fetch_sub(1, std::memory_order_relaxed);
+}
+
+unsigned Index::grow(unsigned most) {
+  unsigned done = 0;
+  while (done < most && item_count() * 4 > kTargetItemsPerFourBuckets * bucket_count()) {
+    if (!split_lock_.try_lock()) break;
+    const bool split = split_one();
+    split_lock_.unlock();
+    if (!split) break;
+    ++done;
+  }
+  return done;
+}
+
+bool Index::split_one() {
+  const std::uint64_t count = bucket_count();
+  if (count >= head_.bucket_capacity) return false;
+  const unsigned level = static_cast<unsigned>(std::bit_width(count) - 1);
+  Bucket& source = buckets_[count - (std::uint64_t{1} << level)];
+  Bucket& target = buckets_[count];
+  const unsigned tag_bit = level - kTagShiftInHash;
+  const auto moves = [tag_bit](const Slot& slot) { return (slot.marker() >> (1 + tag_bit) & 1) != 0; };
+
+  source.lock();
+  target.lock();
+  bool fits = true;
+  for (Bucket* b = &source; b != nullptr && fits; b = next(*b)) {
+    for (auto& place : b->slots) {
+      const Slot slot{place.load(std::memory_order_relaxed)};
+      if (slot.empty() || !moves(slot)) continue;
+      std::atomic<std::uint64_t>* to = empty_place(target);
+      if (to == nullptr) {
+        fits = false;
+        break;
+      }
+      to->store(slot.word, std::memory_order_release);
+    }
+  }
+  if (fits) {
+    // Release: who sees the new count sees the filled target. The source is cleared only after that (see find()).
+    head_.buckets.store(count + 1, std::memory_order_release);
+    for (Bucket* b = &source; b != nullptr; b = next(*b)) {
+      for (auto& place : b->slots) {
+        const Slot slot{place.load(std::memory_order_relaxed)};
+        if (!slot.empty() && moves(slot)) place.store(0, std::memory_order_release);
+      }
+    }
+    release_empty_tail(source);
+  } else {
+    for (Bucket* b = &target; b != nullptr; b = next(*b))
+      for (auto& place : b->slots) place.store(0, std::memory_order_relaxed);
+    release_empty_tail(target);
+  }
+  target.unlock();
+  source.unlock();
+  return fits;
+}
+
+bool Index::belongs(const Slot& slot, std::uint64_t bucket, std::string_view key) const {
+  const HashedKey hashed = hash(key);
+  const std::uint64_t own = (slot.marker() & 1) == 0 ? hashed.first : hashed.second;
+  return marker_of(own, static_cast<unsigned>(slot.marker() & 1)) == slot.marker() &&
+         bucket_of(own, bucket_count()) == bucket;
+}
+
+void Index::repair_links() {
+  // Frees all locks; keeps the chains that can be walked, each overflow bucket in one of them at most; the rest is
+  // free.
+  const std::uint64_t count = bucket_count();
+  const std::uint32_t used = std::min(head_.overflow_used.load(std::memory_order_relaxed),
+                                      static_cast<std::uint32_t>(head_.overflow_capacity));
+  std::vector<bool> linked(used, false);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Bucket* b = &buckets_[i];
+    for (;;) {
+      const std::uint32_t link = b->overflow();
+      const bool sound = link != 0 && link <= used && !linked[link - 1];
+      b->control.store(sound ? link : 0, std::memory_order_relaxed);
+      if (!sound) break;
+      linked[link - 1] = true;
+      b = &arena_.overflow()[link - 1];
+    }
+  }
+  head_.overflow_used.store(used, std::memory_order_relaxed);
+  std::uint32_t free = 0;
+  for (std::uint32_t i = 0; i < used; ++i) {
+    if (linked[i]) continue;
+    Bucket& bucket = arena_.overflow()[i];
+    for (auto& place : bucket.slots) place.store(0, std::memory_order_relaxed);
+    bucket.control.store(free, std::memory_order_relaxed);
+    free = i + 1;
+  }
+  head_.overflow_free.store(free, std::memory_order_relaxed);
+  // A split that was filling the next bucket when the process ended had not published it.
+  if (count < head_.bucket_capacity) {
+    buckets_[count].control.store(0, std::memory_order_relaxed);
+    for (auto& place : buckets_[count].slots) place.store(0, std::memory_order_relaxed);
+  }
+}
+
+void Index::repair_buckets(std::uint64_t begin, std::uint64_t end, const Keep& keep) {
+  // Two passes a group, so that the records of a whole group are on their way before the first is looked at.
+  constexpr std::uint64_t kGroup = 16;
+  for (std::uint64_t group = begin; group < end; group += kGroup) {
+    const std::uint64_t last = std::min(end, group + kGroup);
+    for (std::uint64_t i = group; i < last; ++i)
+      visit_bucket(i, [this](const Found& found) {
+        if (found.slot.address().offset < arena_.segment_count() * arena_.segment_bytes())
+          __builtin_prefetch(arena_.at(found.slot.address()));
+      });
+    for (std::uint64_t i = group; i < last; ++i)
+      visit_bucket(i, [&](const Found& found) {
+        if (!keep(i, found)) found.place->store(0, std::memory_order_relaxed);
+      });
+  }
+}
+
+}  // namespace lmc::store

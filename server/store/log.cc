@@ -1,0 +1,222 @@
+#include "server/store/log.h"
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+#include <new>
+
+namespace lmc::store {
+
+namespace {
+constexpr unsigned index_of(Stream stream) {
+  return static_cast<unsigned>(stream);
+}
+}  // namespace
+
+Log::Log(Arena& arena, Grace& grace)
+    : arena_(arena),
+      grace_(grace),
+      usable_(arena.segment_count()),
+      open_appends_(std::make_unique<std::atomic<std::uint32_t>[]>(arena.segment_count())),
+      pins_(std::make_unique<std::atomic<std::uint32_t>[]>(arena.segment_count())) {
+  free_.reserve(arena.segment_count());
+  retired_.reserve(arena.segment_count());
+}
+
+std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& shape, Draw draw) {
+  const auto bytes = static_cast<std::uint32_t>(shape.record_bytes());
+  const std::lock_guard guard(lock_);
+  std::uint32_t& open = open_[index_of(stream)];
+  if (open == kNone ||
+      arena_.segment({open}).used_bytes.load(std::memory_order_relaxed) + bytes > arena_.segment_bytes()) {
+    if (!open_segment(stream)) return std::nullopt;
+  }
+  SegmentEntry& segment = arena_.segment({open});
+  const std::uint32_t used = segment.used_bytes.load(std::memory_order_relaxed);
+  const LogAddress address{arena_.start_of({open}).offset + used};
+  Version version = draw.keep;
+  if (version.value == 0) {
+    version = {arena_.head().version.load(std::memory_order_relaxed) + 1};
+    arena_.head().version.store(version.value, std::memory_order_release);
+  }
+  // The header's lengths are there before used_bytes covers them: whoever walks the segment, even after this process
+  // was killed right here, finds the next record.
+  auto* record = new (arena_.at(address)) RecordHeader(shape, version);
+  open_appends_[open].fetch_add(1, std::memory_order_relaxed);
+  segment.used_bytes.store(used + bytes, std::memory_order_release);
+  return Reservation{record, address};
+}
+
+Version Log::draw_version() {
+  const std::lock_guard guard(lock_);
+  const std::uint64_t next = arena_.head().version.load(std::memory_order_relaxed) + 1;
+  arena_.head().version.store(next, std::memory_order_release);
+  return {next};
+}
+
+std::uint32_t Log::open_room(Stream stream) const {
+  const std::lock_guard guard(lock_);
+  const std::uint32_t open = open_[index_of(stream)];
+  if (open == kNone) return 0;
+  return static_cast<std::uint32_t>(arena_.segment_bytes()) -
+         arena_.segment({open}).used_bytes.load(std::memory_order_relaxed);
+}
+
+bool Log::open_segment(Stream stream) {
+  const std::size_t reserve = stream == Stream::kFresh ? kSurvivorReserve : 0;
+  if (free_.size() <= reserve) return false;
+  seal(stream);
+  const SegmentId id = free_.back();
+  free_.pop_back();
+  free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
+  SegmentEntry& segment = arena_.segment(id);
+  const std::uint64_t sequence = arena_.head().sequence.load(std::memory_order_relaxed) + 1;
+  arena_.head().sequence.store(sequence, std::memory_order_relaxed);
+  new (arena_.at(arena_.start_of(id))) SegmentHeader{kSegmentMagic, id.value, sequence, {}};
+  segment.sequence.store(sequence, std::memory_order_relaxed);
+  segment.stream = stream;
+  segment.opened = now();
+  for (auto& bytes : segment.expiring_bytes) bytes.store(0, std::memory_order_relaxed);
+  arena_.live(id).store(0, std::memory_order_relaxed);
+  segment.used_bytes.store(kSegmentHeaderBytes, std::memory_order_release);
+  segment.state.store(SegmentState::kOpen, std::memory_order_release);
+  open_[index_of(stream)] = id.value;
+  return true;
+}
+
+void Log::seal(Stream stream) {
+  std::uint32_t& open = open_[index_of(stream)];
+  if (open == kNone) return;
+  arena_.segment({open}).state.store(SegmentState::kSealed, std::memory_order_release);
+  sealed_[index_of(stream)].push_back({open});
+  sealed_count_[index_of(stream)].fetch_add(1, std::memory_order_relaxed);
+  open = kNone;
+}
+
+void Log::seal_open(Stream stream) {
+  const std::lock_guard guard(lock_);
+  seal(stream);
+}
+
+void Log::note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSeconds expiry) {
+  SegmentEntry& segment = arena_.segment(arena_.segment_of(address));
+  unsigned slot = kExpirySlots - 1;
+  if (expiry != kNeverExpires) {
+    const std::uint32_t ttl = expiry.value > segment.opened.value ? expiry.value - segment.opened.value : 1;
+    slot = std::min(slot, static_cast<unsigned>(std::bit_width(ttl)) - 1);
+  }
+  segment.expiring_bytes[slot].fetch_add(record_bytes, std::memory_order_relaxed);
+}
+
+std::optional<SegmentId> Log::take_oldest(Stream stream) {
+  const std::lock_guard guard(lock_);
+  auto& queue = sealed_[index_of(stream)];
+  for (auto it = queue.begin(); it != queue.end(); ++it) {
+    // Acquire: see complete() and ~SegmentPin.
+    if (open_appends_[it->value].load(std::memory_order_acquire) != 0) continue;
+    if (pins_[it->value].load(std::memory_order_acquire) != 0) continue;
+    const SegmentId id = *it;
+    queue.erase(it);
+    sealed_count_[index_of(stream)].fetch_sub(1, std::memory_order_relaxed);
+    return id;
+  }
+  return std::nullopt;
+}
+
+bool Log::take(SegmentId id) {
+  const std::lock_guard guard(lock_);
+  if (arena_.segment(id).state.load(std::memory_order_relaxed) != SegmentState::kSealed) return false;
+  if (open_appends_[id.value].load(std::memory_order_acquire) != 0) return false;
+  if (pins_[id.value].load(std::memory_order_acquire) != 0) return false;
+  const unsigned stream = index_of(arena_.segment(id).stream);
+  auto& queue = sealed_[stream];
+  const auto it = std::find(queue.begin(), queue.end(), id);
+  if (it == queue.end()) return false;
+  queue.erase(it);
+  sealed_count_[stream].fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Log::retire(SegmentId id) {
+  const std::lock_guard guard(lock_);
+  arena_.segment(id).state.store(SegmentState::kRetired, std::memory_order_relaxed);
+  retired_.push_back({id, grace_.retire()});
+  retired_count_.store(static_cast<std::uint32_t>(retired_.size()), std::memory_order_relaxed);
+}
+
+void Log::put_back(SegmentId id) {
+  const std::lock_guard guard(lock_);
+  const unsigned stream = index_of(arena_.segment(id).stream);
+  sealed_[stream].push_front(id);
+  sealed_count_[stream].fetch_add(1, std::memory_order_relaxed);
+}
+
+void Log::release(SegmentId id) {
+  SegmentEntry& segment = arena_.segment(id);
+  segment.used_bytes.store(0, std::memory_order_relaxed);
+  segment.state.store(SegmentState::kFree, std::memory_order_relaxed);
+  arena_.live(id).store(0, std::memory_order_relaxed);
+  if (withheld_.size() < arena_.segment_count() - usable_.load(std::memory_order_relaxed)) {
+    withheld_.push_back(id);
+    arena_.discard(id);
+  } else {
+    free_.push_back(id);
+  }
+}
+
+void Log::collect() {
+  if (retired_count_.load(std::memory_order_relaxed) == 0) return;
+  const std::lock_guard guard(lock_);
+  const auto reusable = [this](const Retired& retired) {
+    if (pins_[retired.id.value].load(std::memory_order_acquire) != 0 || !grace_.passed(retired.ticket)) return false;
+    release(retired.id);
+    return true;
+  };
+  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), reusable), retired_.end());
+  retired_count_.store(static_cast<std::uint32_t>(retired_.size()), std::memory_order_relaxed);
+  free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
+}
+
+void Log::set_usable(std::uint32_t segments) {
+  const std::lock_guard guard(lock_);
+  usable_.store(segments, std::memory_order_relaxed);
+  const std::size_t wanted = arena_.segment_count() - segments;
+  while (withheld_.size() > wanted) {
+    free_.push_back(withheld_.back());
+    withheld_.pop_back();
+  }
+  while (withheld_.size() < wanted && free_.size() > kSurvivorReserve) {
+    withheld_.push_back(free_.back());
+    arena_.discard(free_.back());
+    free_.pop_back();
+  }
+  free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
+}
+
+void Log::adopt() {
+  const std::lock_guard guard(lock_);
+  std::vector<SegmentId> used;
+  for (std::uint32_t i = arena_.segment_count(); i-- > 0;) {
+    SegmentEntry& segment = arena_.segment({i});
+    if (arena_.live({i}).load(std::memory_order_relaxed) == 0) {
+      segment.used_bytes.store(0, std::memory_order_relaxed);
+      segment.state.store(SegmentState::kFree, std::memory_order_relaxed);
+      free_.push_back({i});
+    } else {
+      segment.state.store(SegmentState::kSealed, std::memory_order_relaxed);
+      used.push_back({i});
+    }
+  }
+  std::sort(used.begin(), used.end(), [this](SegmentId a, SegmentId b) {
+    return arena_.segment(a).sequence.load(std::memory_order_relaxed) <
+           arena_.segment(b).sequence.load(std::memory_order_relaxed);
+  });
+  for (const SegmentId id : used) {
+    const unsigned stream = index_of(arena_.segment(id).stream);
+    sealed_[stream].push_back(id);
+    sealed_count_[stream].fetch_add(1, std::memory_order_relaxed);
+  }
+  free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
+}
+
+}  // namespace lmc::store

@@ -1,0 +1,124 @@
+// The log: appends records to the two open segments and keeps the segments' life: free, open, sealed, retired, free
+// again.
+//
+// An append is three steps: reserve (under the log lock: a place, a version, and the header words that make the segment
+// walkable), fill by the caller, complete. A record is never visible before it is complete, because the index points at
+// it only then; a segment is not reclaimed while an append in it is under way. Any worker appends; what is serialised
+// is the reservation alone.
+//
+// Threads: everything here may be called from any thread unless it says "reclaimer". Limits: when no segment is free,
+// reserve answers so at once and changes nothing; the last kSurvivorReserve segments are for the survivor stream, so
+// that the reclaimer can always move what it keeps.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "server/store/arena.h"
+#include "server/store/grace.h"
+#include "server/store/spin_lock.h"
+
+namespace lmc::store {
+
+inline constexpr std::uint32_t kSurvivorReserve = 1;
+
+class Log {
+ public:
+  Log(Arena& arena, Grace& grace);
+
+  struct Reservation {
+    RecordHeader* record = nullptr;
+    LogAddress address;
+  };
+  // Who draws: a mutation draws the next version, a relocated record keeps its own.
+  struct Draw {
+    Version keep{0};  // 0: draw the next
+  };
+  [[nodiscard]] std::optional<Reservation> reserve(Stream stream, const RecordShape& shape, Draw draw);
+  // The record is filled and its checksum sealed.
+  void complete(const Reservation& reservation) {
+    // Release pairs with the reclaimer's acquire in take_oldest(): what it walks is complete.
+    open_appends_[arena_.segment_of(reservation.address).value].fetch_sub(1, std::memory_order_release);
+  }
+  // The version the next mutation will draw is larger than this one.
+  [[nodiscard]] Version last_version() const { return {arena_.head().version.load(std::memory_order_acquire)}; }
+  [[nodiscard]] Version draw_version();
+
+  // Bytes left in a stream's open segment.
+  [[nodiscard]] std::uint32_t open_room(Stream stream) const;
+
+  // --- accounting of what is alive; any mutator -------------------------------------------------------------------
+  // A chunk counts bytes but no item.
+  void count_live(LogAddress address, const RecordShape& shape) {
+    arena_.live(arena_.segment_of(address)).fetch_add(live_delta(shape), std::memory_order_relaxed);
+  }
+  void count_dead(LogAddress address, const RecordShape& shape) {
+    arena_.live(arena_.segment_of(address)).fetch_sub(live_delta(shape), std::memory_order_relaxed);
+  }
+  void note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSeconds expiry);
+
+  // --- pins ------------------------------------------------------------------------------------------------------
+  [[nodiscard]] std::atomic<std::uint32_t>& pins(SegmentId id) { return pins_[id.value]; }
+
+  // --- the reclaimer's side; one thread at a time ------------------------------------------------------------------
+  // Takes a sealed, unpinned segment without appends under way out of its queue.
+  [[nodiscard]] std::optional<SegmentId> take_oldest(Stream stream);
+  [[nodiscard]] bool take(SegmentId id);
+  // Everything in it is dead or moved: free once no reader can be in it.
+  void retire(SegmentId id);
+  // Puts it back as the oldest of its stream.
+  void put_back(SegmentId id);
+  // Frees retired segments whose grace has passed and whose pins are gone.
+  void collect();
+  // Seals a stream's open segment early, so that its contents can be reclaimed.
+  void seal_open(Stream stream);
+
+  [[nodiscard]] std::uint32_t free_segments() const { return free_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t retired_segments() const { return retired_count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t sealed_segments(Stream stream) const {
+    return sealed_count_[static_cast<unsigned>(stream)].load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t usable_segments() const { return usable_.load(std::memory_order_relaxed); }
+  // How many segments may hold data; more than that are withheld as soon as they are free.
+  void set_usable(std::uint32_t segments);
+
+  // After a restart: every segment that holds something living is sealed and queued by age; the others are free.
+  void adopt();
+
+  [[nodiscard]] UnixSeconds now() const { return {now_.load(std::memory_order_relaxed)}; }
+  void set_now(UnixSeconds now) { now_.store(now.value, std::memory_order_relaxed); }
+
+ private:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  struct Retired {
+    SegmentId id;
+    Grace::Ticket ticket;
+  };
+
+  // All with lock_ held.
+  [[nodiscard]] bool open_segment(Stream stream);
+  void seal(Stream stream);
+  void release(SegmentId id);
+
+  Arena& arena_;
+  Grace& grace_;
+  mutable SpinLock lock_;
+  std::uint32_t open_[kStreams] = {kNone, kNone};  // under lock_
+  std::vector<SegmentId> free_;                    // under lock_, last used first
+  std::vector<SegmentId> withheld_;                // under lock_
+  std::deque<SegmentId> sealed_[kStreams];         // under lock_, oldest first
+  std::vector<Retired> retired_;                   // under lock_
+  std::atomic<std::uint32_t> free_count_{0};       // sizes of the above, for those who only want to know
+  std::atomic<std::uint32_t> retired_count_{0};
+  std::atomic<std::uint32_t> sealed_count_[kStreams] = {};
+  std::atomic<std::uint32_t> usable_{0};
+  std::atomic<std::uint32_t> now_{0};                           // stamps segments when they open
+  std::unique_ptr<std::atomic<std::uint32_t>[]> open_appends_;  // per segment; raised under lock_
+  std::unique_ptr<std::atomic<std::uint32_t>[]> pins_;          // per segment; see SegmentPin
+};
+
+}  // namespace lmc::store

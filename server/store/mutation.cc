@@ -1,0 +1,275 @@
+#include <algorithm>
+
+#include "server/store/liveness.h"
+#include "server/store/parts.h"
+
+namespace lmc::store {
+
+namespace {
+
+std::uint64_t total_size(std::span<const std::string_view> parts) {
+  std::uint64_t bytes = 0;
+  for (const std::string_view part : parts) bytes += part.size();
+  return bytes;
+}
+
+// Copies `bytes` bytes out of the parts, going on where the last call ended.
+class Gather {
+ public:
+  explicit Gather(std::span<const std::string_view> parts) : parts_(parts) {}
+  char* take(char* to, std::uint64_t bytes) {
+    while (bytes > 0) {
+      const std::string_view rest = parts_[part_].substr(offset_);
+      const std::uint64_t now = std::min<std::uint64_t>(bytes, rest.size());
+      if (now > 0) std::memcpy(to, rest.data(), now);
+      to += now;
+      bytes -= now;
+      offset_ += now;
+      if (offset_ == parts_[part_].size()) {
+        ++part_;
+        offset_ = 0;
+      }
+    }
+    return to;
+  }
+
+ private:
+  std::span<const std::string_view> parts_;
+  std::size_t part_ = 0;
+  std::uint64_t offset_ = 0;
+};
+
+RecordShape item_shape(const NewItem& item, std::string_view key, std::uint64_t payload_bytes) {
+  RecordShape shape;
+  shape.kind = RecordKind::kItem;
+  const auto flag = [&shape](RecordFlag f, bool set) {
+    if (set) shape.flags = static_cast<std::uint8_t>(shape.flags | static_cast<std::uint8_t>(f));
+  };
+  flag(RecordFlag::kClientFlags, item.client_flags != 0);
+  flag(RecordFlag::kExplicitCas, item.explicit_cas != 0);
+  flag(RecordFlag::kBinaryKey, item.binary_key);
+  shape.key_bytes = static_cast<std::uint8_t>(key.size());
+  shape.payload_bytes = static_cast<std::uint32_t>(payload_bytes);
+  return shape;
+}
+
+// Optional fields and key; returns where the payload goes.
+char* write_front(RecordHeader& record, const NewItem& item, std::string_view key) {
+  char* at = record.body();
+  if (item.explicit_cas != 0) {
+    std::memcpy(at, &item.explicit_cas, sizeof item.explicit_cas);
+    at += sizeof item.explicit_cas;
+  }
+  if (item.client_flags != 0) {
+    std::memcpy(at, &item.client_flags, sizeof item.client_flags);
+    at += sizeof item.client_flags;
+  }
+  std::memcpy(at, key.data(), key.size());
+  return at + key.size();
+}
+
+}  // namespace
+
+struct Mutation::Appended {
+  Log::Reservation reservation;
+  RecordShape shape;
+};
+
+Mutation::Mutation(Session& session, const HashedKey& key)
+    : session_(session), key_(key), lock_(session.state_->parts.index, key) {
+  Store::Parts& parts = session_.state_->parts;
+  found_ = parts.index.find_locked(key_, lock_.pair());
+  if (!found_) return;
+  const RecordHeader& record = parts.arena.record(found_.slot.address());
+  if (life_of(record, parts.arena.head(), session_.state_->now) == Life::kAlive) {
+    current_ = ItemView(parts.arena, record, found_.place);
+  } else {
+    bury(parts.arena, parts.index, parts.log, found_, session_.state_->tally);
+    found_ = {};
+  }
+}
+
+bool Mutation::put(const NewItem& item, std::span<const std::string_view> value_parts) {
+  Store::Parts& parts = session_.state_->parts;
+  const std::uint64_t value_bytes = total_size(value_parts);
+  const std::uint64_t inline_limit = parts.arena.segment_bytes() / kInlineShareOfSegment;
+  Appended appended;
+  const bool fits_inline = kRecordHeaderBytes + key_.bytes.size() + value_bytes <= inline_limit;
+  if (!(fits_inline ? append_item(item, value_parts, appended) : append_chunked(item, value_parts, appended)))
+    return false;
+  publish(appended);
+  stored_cas_ = appended.reservation.record->cas();
+  session_.state_->tally.add(Count::kTotalItems);
+  return wanted_bytes_ == 0;
+}
+
+Stream Mutation::stream_for_put() {
+  if (found_) return Stream::kFresh;
+  if (!session_.state_->parts.ghost.take(key_)) return Stream::kFresh;
+  session_.state_->tally.add(Count::kGhostHits);
+  return Stream::kSurvivor;
+}
+
+bool Mutation::append_item(const NewItem& item, std::span<const std::string_view> value_parts, Appended& out) {
+  Session::State& state = *session_.state_;
+  out.shape = item_shape(item, key_.bytes, total_size(value_parts));
+  const auto reservation = state.parts.log.reserve(stream_for_put(), out.shape, {});
+  if (!reservation) {
+    wants_room(out.shape.record_bytes());
+    return false;
+  }
+  out.reservation = *reservation;
+  RecordHeader& record = *reservation->record;
+  char* payload = write_front(record, item, key_.bytes);
+  Gather(value_parts).take(payload, out.shape.payload_bytes);
+  record.set_expiry(item.expiry);
+  record.set_access({state.now, false, item.stale, item.win_sent});
+  record.seal_checksum();
+  state.appended_bytes += out.shape.record_bytes();
+  return true;
+}
+
+bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_view> value_parts, Appended& out) {
+  Session::State& state = *session_.state_;
+  Log& log = state.parts.log;
+  const std::uint64_t total = total_size(value_parts);
+  const std::uint64_t segment_room = state.parts.arena.segment_bytes() - kSegmentHeaderBytes;
+  const std::uint64_t least = state.parts.arena.segment_bytes() / kMinChunkShareOfSegment;
+  RecordShape chunk;
+  chunk.kind = RecordKind::kChunk;
+  chunk.flags = static_cast<std::uint8_t>(RecordFlag::kClientFlags);
+  chunk.key_bytes = static_cast<std::uint8_t>(key_.bytes.size());
+  const std::uint64_t overhead = chunk.record_bytes() + kRecordAlignment;
+
+  // The chunks carry the version that the item is about to have.
+  const Version version = log.draw_version();
+  std::vector<std::uint64_t> directory{total};
+  std::vector<RecordShape> shapes;
+  const auto take_back = [&] {
+    for (std::size_t i = 0; i < shapes.size(); ++i) log.count_dead({directory[i + 1]}, shapes[i]);
+    wants_room(total + total / 8 + 2 * state.parts.arena.segment_bytes());
+    return false;
+  };
+  Gather gather(value_parts);
+  for (std::uint64_t done = 0; done < total;) {
+    const std::uint64_t open = log.open_room(Stream::kFresh);
+    const std::uint64_t room = (open >= least + overhead ? open : segment_room) - overhead;
+    chunk.payload_bytes = static_cast<std::uint32_t>(std::min(room, total - done));
+    const auto place = log.reserve(Stream::kFresh, chunk, {version});
+    if (!place) return take_back();
+    NewItem numbered;
+    numbered.client_flags = static_cast<std::uint32_t>(shapes.size());
+    char* at = place->record->body();
+    std::memcpy(at, &numbered.client_flags, sizeof numbered.client_flags);
+    std::memcpy(at + sizeof numbered.client_flags, key_.bytes.data(), key_.bytes.size());
+    gather.take(at + sizeof numbered.client_flags + key_.bytes.size(), chunk.payload_bytes);
+    place->record->seal_checksum();
+    log.count_live(place->address, chunk);
+    log.note_expiry(place->address, static_cast<std::uint32_t>(chunk.record_bytes()), item.expiry);
+    log.complete(*place);
+    directory.push_back(place->address.offset);
+    shapes.push_back(chunk);
+    done += chunk.payload_bytes;
+    state.appended_bytes += chunk.record_bytes();
+  }
+
+  out.shape = item_shape(item, key_.bytes, directory.size() * sizeof(std::uint64_t));
+  out.shape.flags = static_cast<std::uint8_t>(out.shape.flags | static_cast<std::uint8_t>(RecordFlag::kChunked));
+  const auto reservation = log.reserve(Stream::kFresh, out.shape, {version});
+  if (!reservation) return take_back();
+  out.reservation = *reservation;
+  char* payload = write_front(*reservation->record, item, key_.bytes);
+  std::memcpy(payload, directory.data(), directory.size() * sizeof(std::uint64_t));
+  reservation->record->set_expiry(item.expiry);
+  reservation->record->set_access({state.now, false, item.stale, item.win_sent});
+  reservation->record->seal_checksum();
+  state.appended_bytes += out.shape.record_bytes();
+  return true;
+}
+
+void Mutation::publish(const Appended& appended) {
+  Store::Parts& parts = session_.state_->parts;
+  const LogAddress address = appended.reservation.address;
+  if (found_) {
+    const LogAddress old = found_.slot.address();
+    // Another reader may raise the frequency between this load and the store; one access is lost, no more.
+    const Slot present{found_.place->load(std::memory_order_relaxed)};
+    parts.index.replace(found_, address, present.frequency());
+    account_dead(parts.arena, parts.log, old);
+  } else if (!parts.index.insert(key_, lock_.pair(), address)) {
+    // Neither bucket nor overflow area has a slot: what was appended is dead.
+    wants_room(appended.shape.record_bytes());
+    parts.log.count_live(address, appended.shape);
+    account_dead(parts.arena, parts.log, address);
+    parts.log.complete(appended.reservation);
+    return;
+  }
+  parts.log.count_live(address, appended.shape);
+  parts.log.note_expiry(address, static_cast<std::uint32_t>(appended.shape.record_bytes()),
+                        appended.reservation.record->expiry());
+  parts.log.complete(appended.reservation);
+  const RecordHeader& record = *appended.reservation.record;
+  found_ = parts.index.find_locked(key_, lock_.pair());
+  current_ = ItemView(parts.arena, record, found_.place);
+}
+
+// Deletes and touches need room in a full log too: they may use the segment that is kept for the survivor stream. They
+// are dead as soon as they are applied, so that segment is free again with the next compaction.
+bool Mutation::append_note(RecordKind kind, UnixSeconds expiry, const Access& access) {
+  Session::State& state = *session_.state_;
+  RecordShape shape;
+  shape.kind = kind;
+  shape.key_bytes = static_cast<std::uint8_t>(key_.bytes.size());
+  auto reservation = state.parts.log.reserve(Stream::kFresh, shape, {});
+  if (!reservation) reservation = state.parts.log.reserve(Stream::kSurvivor, shape, {});
+  if (!reservation) {
+    wants_room(shape.record_bytes());
+    return false;
+  }
+  RecordHeader& record = *reservation->record;
+  std::memcpy(record.body(), key_.bytes.data(), key_.bytes.size());
+  record.set_expiry(expiry);
+  record.set_access(access);
+  record.seal_checksum();
+  state.parts.log.complete(*reservation);
+  state.appended_bytes += shape.record_bytes();
+  return true;
+}
+
+bool Mutation::touch(UnixSeconds expiry) {
+  Store::Parts& parts = session_.state_->parts;
+  RecordHeader& record = parts.arena.record(found_.slot.address());
+  if (!append_note(RecordKind::kTouch, expiry, record.access())) return false;
+  record.set_expiry(expiry);
+  parts.log.note_expiry(found_.slot.address(), static_cast<std::uint32_t>(record.record_bytes()), expiry);
+  return true;
+}
+
+bool Mutation::set_state(bool stale, bool win_sent) {
+  RecordHeader& record = session_.state_->parts.arena.record(found_.slot.address());
+  Access access = record.access();
+  access.stale = stale;
+  access.win_sent = win_sent;
+  if (!append_note(RecordKind::kTouch, record.expiry(), access)) return false;
+  for (;;) {  // readers change the time and the fetched bit of the same word
+    const std::uint32_t word = record.access_word();
+    Access renewed = Access::unpacked(word);
+    renewed.stale = stale;
+    renewed.win_sent = win_sent;
+    if (record.replace_access(word, renewed.packed())) return true;
+  }
+}
+
+bool Mutation::erase() {
+  if (!found_) return true;
+  Store::Parts& parts = session_.state_->parts;
+  if (!append_note(RecordKind::kDelete, kNeverExpires, {})) return false;
+  const LogAddress address = found_.slot.address();
+  parts.index.erase(found_);
+  account_dead(parts.arena, parts.log, address);
+  found_ = {};
+  current_ = {};
+  return true;
+}
+
+}  // namespace lmc::store

@@ -1,0 +1,232 @@
+#include "server/store/reclaimer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "server/store/liveness.h"
+
+namespace lmc::store {
+
+namespace {
+constexpr std::uint32_t kMinFreeTarget = 3;
+constexpr std::uint32_t kMaxFreeTarget = 16;
+constexpr std::uint32_t kSegmentsPerFreeTarget = 256;
+// Under -M only compaction can make room; a segment fuller than this gives too little for the copying.
+constexpr double kCompactBelowWithoutEviction = 0.95;
+constexpr std::uint32_t kRefreshedPerChoice = 64;
+}  // namespace
+
+Reclaimer::Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy)
+    : arena_(arena),
+      index_(index),
+      log_(log),
+      ghost_(ghost),
+      policy_(policy),
+      expired_share_(arena.segment_count(), 0) {}
+
+std::uint32_t Reclaimer::shortage() const {
+  const std::uint32_t target =
+      std::clamp(log_.usable_segments() / kSegmentsPerFreeTarget, kMinFreeTarget, kMaxFreeTarget);
+  const std::uint32_t there = log_.free_segments() + log_.retired_segments();
+  return there >= target ? 0 : target - there;
+}
+
+bool Reclaimer::step(std::uint64_t bytes, UnixSeconds now, Tally& tally) {
+  std::uint64_t walked = 0;
+  while (walked < bytes) {
+    if (!victim_) victim_ = choose(now);
+    if (!victim_) return false;
+    const std::uint32_t before = victim_->offset;
+    if (!walk_batch(now, tally)) return false;
+    walked += victim_->offset - before;
+    if (victim_->offset >= arena_.segment(victim_->id).used_bytes.load(std::memory_order_relaxed)) {
+      tally.add(victim_->why == Why::kCompact ? Count::kSegmentsCompacted : Count::kSegmentsEvicted);
+      log_.retire(victim_->id);
+      victim_.reset();
+      log_.collect();
+      if (shortage() == 0) return true;
+    }
+  }
+  return true;
+}
+
+std::optional<Reclaimer::Victim> Reclaimer::choose(UnixSeconds now) {
+  refresh_expired_shares(now);
+  const auto make = [this](SegmentId id, Why why) {
+    return Victim{id, arena_.segment(id).stream, why, kSegmentHeaderBytes};
+  };
+  const std::optional<SegmentId> sparse = emptiest(now);
+  if (sparse && log_.take(*sparse)) return make(*sparse, Why::kCompact);
+  if (!policy_.evict) return std::nullopt;
+  ghost_.fit(index_.item_count());
+  const double fresh_limit = policy_.fresh_share * static_cast<double>(log_.usable_segments());
+  const bool fresh_first = static_cast<double>(log_.sealed_segments(Stream::kFresh)) > fresh_limit;
+  for (const Stream stream :
+       {fresh_first ? Stream::kFresh : Stream::kSurvivor, fresh_first ? Stream::kSurvivor : Stream::kFresh})
+    if (const auto id = log_.take_oldest(stream)) return make(*id, Why::kEvict);
+  return std::nullopt;
+}
+
+std::optional<SegmentId> Reclaimer::emptiest(UnixSeconds) {
+  const double below = policy_.evict ? policy_.compact_below : kCompactBelowWithoutEviction;
+  auto least = static_cast<std::uint32_t>(below * static_cast<double>(arena_.segment_bytes()));
+  std::optional<SegmentId> found;
+  for (std::uint32_t i = 0; i < arena_.segment_count(); ++i) {
+    const std::uint32_t live = estimated_live_bytes({i});
+    if (live >= least || arena_.segment({i}).state.load(std::memory_order_relaxed) != SegmentState::kSealed) continue;
+    if (log_.pins({i}).load(std::memory_order_relaxed) != 0) continue;
+    least = live;
+    found = SegmentId{i};
+  }
+  return found;
+}
+
+std::uint32_t Reclaimer::estimated_live_bytes(SegmentId id) const {
+  const std::uint32_t live = live_bytes(arena_.live(id).load(std::memory_order_relaxed));
+  return live - static_cast<std::uint32_t>(std::uint64_t{live} * expired_share_[id.value] / 255);
+}
+
+void Reclaimer::refresh_expired_shares(UnixSeconds now) {
+  for (std::uint32_t n = 0; n < kRefreshedPerChoice; ++n) {
+    refresh_at_ = (refresh_at_ + 1) % arena_.segment_count();
+    const SegmentEntry& segment = arena_.segment({refresh_at_});
+    std::uint64_t expired = 0;
+    std::uint64_t all = 1;
+    for (unsigned slot = 0; slot < kExpirySlots; ++slot) {
+      const std::uint32_t bytes = segment.expiring_bytes[slot].load(std::memory_order_relaxed);
+      all += bytes;
+      const bool over = slot + 1 < kExpirySlots && segment.opened.value + (std::uint64_t{2} << slot) <= now.value;
+      if (over) expired += bytes;
+    }
+    expired_share_[refresh_at_] = static_cast<std::uint8_t>(expired * 255 / all);
+  }
+}
+
+bool Reclaimer::walk_batch(UnixSeconds now, Tally& tally) {
+  const std::uint32_t end = arena_.segment(victim_->id).used_bytes.load(std::memory_order_relaxed);
+  std::array<Candidate, kBatch> batch;
+  std::size_t count = 0;
+  std::uint32_t offset = victim_->offset;
+  std::array<std::uint32_t, kBatch> ends{};
+  while (offset < end && count < kBatch) {
+    const LogAddress address{arena_.start_of(victim_->id).offset + offset};
+    const RecordHeader& record = arena_.record(address);
+    offset += static_cast<std::uint32_t>(record.record_bytes());
+    if (record.kind() != RecordKind::kItem && record.kind() != RecordKind::kChunk) continue;
+    batch[count] = {address, &record, index_.hash(record.key())};
+    index_.prefetch(batch[count].key);
+    ends[count++] = offset;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool done = batch[i].record->kind() == RecordKind::kItem ? handle_item(batch[i], now, tally)
+                                                                   : handle_chunk(batch[i], now, tally);
+    if (!done) return false;  // the walk goes on behind the last record that was handled
+    victim_->offset = ends[i];
+  }
+  victim_->offset = offset;
+  return true;
+}
+
+bool Reclaimer::keeps(std::uint8_t frequency) const {
+  if (victim_->why == Why::kCompact) return true;
+  return frequency >= (victim_->stream == Stream::kFresh ? policy_.promote_frequency : std::uint8_t{1});
+}
+
+std::uint8_t Reclaimer::kept_frequency(std::uint8_t frequency) const {
+  if (victim_->why == Why::kCompact) return frequency;
+  return victim_->stream == Stream::kFresh ? std::uint8_t{0} : static_cast<std::uint8_t>(frequency - 1);
+}
+
+Stream Reclaimer::destination() const {
+  // Compaction keeps a record in its queue: surviving a compaction is no merit.
+  return victim_->why == Why::kCompact ? victim_->stream : Stream::kSurvivor;
+}
+
+bool Reclaimer::handle_item(const Candidate& candidate, UnixSeconds now, Tally& tally) {
+  // Most records of a segment are dead when it is compacted; they need no lock.
+  if (index_.find(candidate.key).slot.address() != candidate.address) return true;
+  const Index::BucketLock lock(index_, candidate.key);
+  const Index::Found found = index_.find_locked(candidate.key, lock.pair());
+  if (!found || found.slot.address() != candidate.address) return true;
+  if (life_of(*candidate.record, arena_.head(), now) != Life::kAlive) {
+    bury(arena_, index_, log_, found, tally);
+    return true;
+  }
+  if (!keeps(found.slot.frequency())) {
+    drop(found, candidate.key, tally);
+    return true;
+  }
+  const std::optional<LogAddress> moved = copy(*candidate.record, tally);
+  if (!moved) {
+    if (!policy_.evict) return false;
+    drop(found, candidate.key, tally);
+    return true;
+  }
+  index_.replace(found, *moved, kept_frequency(found.slot.frequency()));
+  log_.count_dead(candidate.address, candidate.record->shape());
+  return true;
+}
+
+bool Reclaimer::handle_chunk(const Candidate& candidate, UnixSeconds now, Tally& tally) {
+  const Index::BucketLock lock(index_, candidate.key);
+  const Index::Found owner = index_.find_locked(candidate.key, lock.pair());
+  if (!owner) return true;
+  const LogAddress at = owner.slot.address();
+  const RecordHeader& record = arena_.record(at);
+  if (record.version() != candidate.record->version() || !record.has(RecordFlag::kChunked)) return true;
+  const ChunkDirectory directory(record.payload());
+  const std::uint32_t number = candidate.record->client_flags();
+  if (number >= directory.chunks() || directory.chunk_address(number) != candidate.address.offset) return true;
+  if (life_of(record, arena_.head(), now) != Life::kAlive) {
+    bury(arena_, index_, log_, owner, tally);
+    return true;
+  }
+  std::optional<LogAddress> chunk;
+  std::optional<LogAddress> moved;
+  if (keeps(owner.slot.frequency())) {
+    chunk = copy(*candidate.record, tally);
+    if (chunk) moved = copy(record, tally);
+  }
+  if (!moved) {
+    if (chunk) log_.count_dead(*chunk, candidate.record->shape());
+    if (!policy_.evict) return false;
+    drop(owner, candidate.key, tally);
+    return true;
+  }
+  RecordHeader& renewed = arena_.record(*moved);
+  std::memcpy(const_cast<char*>(renewed.payload().data()) + (number + 1) * sizeof(std::uint64_t), &chunk->offset,
+              sizeof(std::uint64_t));
+  renewed.seal_checksum();
+  index_.replace(owner, *moved, owner.slot.frequency());
+  log_.count_dead(at, record.shape());
+  log_.count_dead(candidate.address, candidate.record->shape());
+  return true;
+}
+
+void Reclaimer::drop(const Index::Found& found, const HashedKey& key, Tally& tally) {
+  const LogAddress address = found.slot.address();
+  const RecordHeader& record = arena_.record(address);
+  tally.add(Count::kEvictions);
+  if (record.expiry() != kNeverExpires) tally.add(Count::kEvictedNonzero);
+  if (!record.access().fetched) tally.add(Count::kEvictedUnfetched);
+  if (victim_->stream == Stream::kFresh) ghost_.insert(key);
+  index_.erase(found);
+  account_dead(arena_, log_, address);
+}
+
+std::optional<LogAddress> Reclaimer::copy(const RecordHeader& record, Tally& tally) {
+  const RecordShape shape = record.shape();
+  auto reservation = log_.reserve(destination(), shape, {record.version()});
+  if (!reservation && destination() == Stream::kFresh)
+    reservation = log_.reserve(Stream::kSurvivor, shape, {record.version()});
+  if (!reservation) return std::nullopt;
+  reservation->record->copy_from(record);
+  log_.count_live(reservation->address, shape);
+  log_.note_expiry(reservation->address, static_cast<std::uint32_t>(shape.record_bytes()), record.expiry());
+  log_.complete(*reservation);
+  tally.add(Count::kRelocatedItems);
+  tally.add(Count::kRelocatedBytes, shape.record_bytes());
+  return reservation->address;
+}
+
+}  // namespace lmc::store

@@ -1,0 +1,86 @@
+// The reclaimer: turns sealed segments into free ones, a few records at a time.
+//
+// A segment is reclaimed for one of two reasons. *Compaction*: it is mostly dead (overwritten, deleted, expired), so
+// its living records are few and moved. *Eviction*: nothing is mostly dead, so the oldest segment goes: of the fresh
+// stream when that has more than its share, else of the survivor stream. Of an evicted segment the records that were
+// read since they came move to the survivor stream, with their frequency lowered; the others are dropped, and dropped
+// newcomers are remembered in the ghost list. This is S3-FIFO (Yang et al., SOSP'23) with segments for queue entries.
+//
+// A moved record keeps its version, so its CAS unique does not change.
+//
+// Threads: one at a time, guarded by lock(). Work is bounded by the bytes given to step().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "server/store/arena.h"
+#include "server/store/ghost.h"
+#include "server/store/index.h"
+#include "server/store/log.h"
+#include "server/store/tally.h"
+
+namespace lmc::store {
+
+struct ReclaimPolicy {
+  bool evict = true;
+  double fresh_share = 0.10;    // of the usable segments; above it fresh segments are evicted first
+  double compact_below = 0.50;  // living share of a segment's bytes below which it is compacted instead of evicting
+  std::uint8_t promote_frequency = 1;  // accesses a fresh record needs to be moved to the survivor stream
+};
+
+class Reclaimer {
+ public:
+  Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy);
+
+  [[nodiscard]] SpinLock& lock() { return lock_; }
+
+  // Segments that should be free and are not.
+  [[nodiscard]] std::uint32_t shortage() const;
+
+  // Walks about this many bytes of segments. False: there is nothing that could be reclaimed now.
+  [[nodiscard]] bool step(std::uint64_t bytes, UnixSeconds now, Tally& tally);
+
+ private:
+  enum class Why : std::uint8_t { kCompact, kEvict };
+  struct Victim {
+    SegmentId id;
+    Stream stream;
+    Why why;
+    std::uint32_t offset;
+  };
+  struct Candidate {
+    LogAddress address;
+    const RecordHeader* record;
+    HashedKey key;
+  };
+  static constexpr std::size_t kBatch = 16;  // records whose index buckets are fetched together
+
+  [[nodiscard]] std::optional<Victim> choose(UnixSeconds now);
+  [[nodiscard]] std::optional<SegmentId> emptiest(UnixSeconds now);
+  [[nodiscard]] std::uint32_t estimated_live_bytes(SegmentId id) const;
+  void refresh_expired_shares(UnixSeconds now);
+  // False: no room to move what must be kept.
+  [[nodiscard]] bool walk_batch(UnixSeconds now, Tally& tally);
+  [[nodiscard]] bool handle_item(const Candidate& candidate, UnixSeconds now, Tally& tally);
+  [[nodiscard]] bool handle_chunk(const Candidate& candidate, UnixSeconds now, Tally& tally);
+  [[nodiscard]] bool keeps(std::uint8_t frequency) const;
+  [[nodiscard]] std::uint8_t kept_frequency(std::uint8_t frequency) const;
+  [[nodiscard]] Stream destination() const;
+  void drop(const Index::Found& found, const HashedKey& key, Tally& tally);
+  [[nodiscard]] std::optional<LogAddress> copy(const RecordHeader& record, Tally& tally);
+
+  Arena& arena_;
+  Index& index_;
+  Log& log_;
+  Ghost& ghost_;
+  ReclaimPolicy policy_;
+  SpinLock lock_;
+  std::optional<Victim> victim_;
+  std::vector<std::uint8_t> expired_share_;  // per segment, of its used bytes, in 255ths; estimated
+  std::uint32_t refresh_at_ = 0;
+};
+
+}  // namespace lmc::store

@@ -1,0 +1,129 @@
+#include "server/store/recovery.h"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace lmc::store {
+
+namespace {
+
+// Cuts a segment's used bytes down to the records that can be walked.
+void trim_segment(Arena& arena, SegmentId id) {
+  SegmentEntry& segment = arena.segment(id);
+  arena.live(id).store(0, std::memory_order_relaxed);
+  const std::uint64_t claimed =
+      std::min<std::uint64_t>(segment.used_bytes.load(std::memory_order_relaxed), arena.segment_bytes());
+  const auto* header = reinterpret_cast<const SegmentHeader*>(arena.at(arena.start_of(id)));
+  const bool sound = segment.state.load(std::memory_order_relaxed) != SegmentState::kFree &&
+                     claimed >= kSegmentHeaderBytes && static_cast<unsigned>(segment.stream) < kStreams &&
+                     header->magic == kSegmentMagic && header->segment == id.value &&
+                     header->sequence == segment.sequence.load(std::memory_order_relaxed);
+  std::uint64_t end = sound ? kSegmentHeaderBytes : 0;
+  while (sound && end + kRecordHeaderBytes <= claimed) {
+    const RecordHeader& record = arena.record({arena.start_of(id).offset + end});
+    const auto kind = record.kind();
+    const bool known = kind >= RecordKind::kItem && kind <= RecordKind::kChunk;
+    if (!known || end + record.record_bytes() > claimed) break;
+    end += record.record_bytes();
+  }
+  segment.used_bytes.store(static_cast<std::uint32_t>(end), std::memory_order_relaxed);
+}
+
+class Judge {
+ public:
+  explicit Judge(Arena& arena, Index& index) : arena_(arena), index_(index) {}
+
+  [[nodiscard]] bool sound_item(std::uint64_t bucket, const Slot& slot) const {
+    if (!complete_record(slot.address())) return false;
+    const RecordHeader& record = arena_.record(slot.address());
+    if (record.kind() != RecordKind::kItem || record.key().empty()) return false;
+    if (record.version().value > arena_.head().version.load(std::memory_order_relaxed)) return false;
+    if (!record.checksum_matches() || !index_.belongs(slot, bucket, record.key())) return false;
+    return !record.has(RecordFlag::kChunked) || sound_chunks(record);
+  }
+
+ private:
+  [[nodiscard]] bool complete_record(LogAddress address) const {
+    if (address.offset % kRecordAlignment != 0) return false;
+    if (address.offset >= arena_.segment_count() * arena_.segment_bytes()) return false;
+    const SegmentId id = arena_.segment_of(address);
+    const std::uint64_t offset = address.offset - arena_.start_of(id).offset;
+    const std::uint64_t used = arena_.segment(id).used_bytes.load(std::memory_order_relaxed);
+    return offset >= kSegmentHeaderBytes && offset + kRecordHeaderBytes <= used &&
+           offset + arena_.record(address).record_bytes() <= used;
+  }
+
+  [[nodiscard]] bool sound_chunks(const RecordHeader& owner) const {
+    const std::string_view payload = owner.payload();
+    if (payload.size() < 16 || payload.size() % 8 != 0) return false;
+    const ChunkDirectory directory(payload);
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = 0; i < directory.chunks(); ++i) {
+      const LogAddress address{directory.chunk_address(i)};
+      if (!complete_record(address)) return false;
+      const RecordHeader& chunk = arena_.record(address);
+      if (chunk.kind() != RecordKind::kChunk || chunk.version() != owner.version() || chunk.client_flags() != i)
+        return false;
+      if (chunk.key() != owner.key() || !chunk.checksum_matches()) return false;
+      bytes += chunk.payload().size();
+    }
+    return bytes == directory.total_bytes();
+  }
+
+  Arena& arena_;
+  Index& index_;
+};
+
+void count_item(Arena& arena, Log& log, LogAddress address) {
+  const RecordHeader& record = arena.record(address);
+  log.count_live(address, record.shape());
+  if (!record.has(RecordFlag::kChunked)) return;
+  const ChunkDirectory directory(record.payload());
+  for (std::uint32_t i = 0; i < directory.chunks(); ++i) {
+    const LogAddress chunk{directory.chunk_address(i)};
+    log.count_live(chunk, arena.record(chunk).shape());
+  }
+}
+
+// Runs work(begin, end) over equal parts of [0, total), one thread each.
+void in_parallel(std::uint64_t total, const std::function<void(std::uint64_t, std::uint64_t)>& work) {
+  const std::uint64_t threads = std::clamp<std::uint64_t>(std::thread::hardware_concurrency(), 1, 16);
+  const std::uint64_t part = total / threads + 1;
+  std::vector<std::thread> running;
+  for (std::uint64_t begin = part; begin < total; begin += part)
+    running.emplace_back(work, begin, std::min(total, begin + part));
+  work(0, std::min(total, part));
+  for (std::thread& thread : running) thread.join();
+}
+
+}  // namespace
+
+Recovered recover(Arena& arena, Index& index, Log& log) {
+  in_parallel(arena.segment_count(), [&arena](std::uint64_t begin, std::uint64_t end) {
+    for (std::uint64_t i = begin; i < end; ++i) trim_segment(arena, {static_cast<std::uint32_t>(i)});
+  });
+  index.repair_links();
+  const Judge judge(arena, index);
+  std::atomic<std::uint64_t> kept{0};
+  std::atomic<std::uint64_t> dropped{0};
+  in_parallel(index.bucket_count(), [&](std::uint64_t begin, std::uint64_t end) {
+    std::uint64_t good = 0;
+    std::uint64_t bad = 0;
+    index.repair_buckets(begin, end, [&](std::uint64_t bucket, const Index::Found& found) {
+      const bool sound = judge.sound_item(bucket, found.slot);
+      if (sound) count_item(arena, log, found.slot.address());
+      ++(sound ? good : bad);
+      return sound;
+    });
+    kept += good;
+    dropped += bad;
+  });
+  index.set_item_count(kept);
+  log.adopt();
+  return {kept, dropped};
+}
+
+}  // namespace lmc::store

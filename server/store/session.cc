@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <mutex>
+
+#include "server/store/liveness.h"
+#include "server/store/parts.h"
+
+namespace lmc::store {
+
+namespace {
+// A mutation is tried this often before it is refused: each time room was made, others may have taken it.
+constexpr unsigned kMaxAttempts = 64;
+// How often make_room yields to let other sessions end their turns before it gives up.
+constexpr unsigned kMaxGraceWaits = 100000;
+// What a turn reclaims for each byte it appended, per segment that is missing; and at least.
+constexpr std::uint64_t kReclaimedPerAppended = 2;
+constexpr std::uint64_t kMinReclaimStep = 2048;
+constexpr std::uint64_t kMaxReclaimStep = std::uint64_t{1} << 20;
+constexpr unsigned kMaxSplitsPerMutation = 2;
+}  // namespace
+
+Session::Session(Store& store) : state_(std::make_unique<State>(*store.parts_)) {}
+
+Session::~Session() = default;
+
+void Session::begin_turn(UnixSeconds now) {
+  state_->now = now;
+  Store::Parts& parts = state_->parts;
+  parts.grace.enter(state_->slot);
+  if (parts.log.now() != now) parts.log.set_now(now);
+  std::uint32_t at = parts.arena.head().flush_at.load(std::memory_order_relaxed);
+  if (at != 0 && at <= now.value &&
+      parts.arena.head().flush_at.compare_exchange_strong(at, 0, std::memory_order_relaxed))
+    flush_all();
+}
+
+void Session::end_turn() {
+  Store::Parts& parts = state_->parts;
+  if (const std::uint32_t shortage = parts.reclaimer.shortage(); shortage > 0 && parts.reclaimer.lock().try_lock()) {
+    parts.grace.enter(state_->slot);  // nothing found earlier in the turn is used any more
+    const std::uint64_t share = state_->appended_bytes * kReclaimedPerAppended * shortage;
+    // False means that nothing can be reclaimed; who needs room will find that out in make_room().
+    (void)parts.reclaimer.step(std::clamp(share, kMinReclaimStep, kMaxReclaimStep), state_->now, state_->tally);
+    parts.reclaimer.lock().unlock();
+  }
+  state_->appended_bytes = 0;
+  parts.grace.leave(state_->slot);
+  parts.log.collect();
+}
+
+UnixSeconds Session::now() const {
+  return state_->now;
+}
+
+HashedKey Session::hash(std::string_view key) const {
+  return state_->parts.index.hash(key);
+}
+
+void Session::prefetch_bucket(const HashedKey& key) const {
+  state_->parts.index.prefetch(key);
+}
+
+void Session::prefetch_record(const HashedKey& key) const {
+  state_->parts.index.prefetch_records(key);
+}
+
+ItemView Session::find(const HashedKey& key) {
+  Store::Parts& parts = state_->parts;
+  const Index::Found found = parts.index.find(key);
+  if (!found) {
+    state_->last_miss = Miss::kAbsent;
+    return {};
+  }
+  const RecordHeader& record = parts.arena.record(found.slot.address());
+  const Life life = life_of(record, parts.arena.head(), state_->now);
+  if (life == Life::kAlive) return ItemView(parts.arena, record, found.place);
+  state_->last_miss = life == Life::kExpired ? Miss::kExpired : Miss::kFlushed;
+  bury_if_dead(key);
+  return {};
+}
+
+void Session::bury_if_dead(const HashedKey& key) {
+  Store::Parts& parts = state_->parts;
+  const Index::BucketLock lock(parts.index, key);
+  const Index::Found found = parts.index.find_locked(key, lock.pair());
+  if (!found) return;
+  if (life_of(parts.arena.record(found.slot.address()), parts.arena.head(), state_->now) == Life::kAlive) return;
+  bury(parts.arena, parts.index, parts.log, found, state_->tally);
+}
+
+Session::Miss Session::last_miss() const {
+  return state_->last_miss;
+}
+
+void Session::record_access(const ItemView& item) {
+  const Slot slot{item.slot_->load(std::memory_order_relaxed)};
+  RecordHeader& record = const_cast<RecordHeader&>(*item.record_);
+  if (slot.address() == state_->parts.arena.address_of(item.record_)) Index::raise_frequency({item.slot_, slot});
+  const std::uint32_t word = record.access_word();
+  Access access = Access::unpacked(word);
+  if (access.fetched && access.time == state_->now) return;
+  access.fetched = true;
+  access.time = state_->now;
+  // Losing this race means that somebody else has just recorded an access or a state.
+  (void)record.replace_access(word, access.packed());
+}
+
+SegmentPin Session::pin(std::string_view piece) {
+  Store::Parts& parts = state_->parts;
+  return SegmentPin(parts.log.pins(parts.arena.segment_of(parts.arena.address_of(piece.data()))));
+}
+
+bool Session::fits(std::uint64_t key_bytes, std::uint64_t value_bytes) const {
+  return kRecordHeaderBytes + key_bytes + value_bytes <= state_->parts.options.max_item_bytes;
+}
+
+MutateResult Session::mutate_with(const HashedKey& key, std::uint64_t value_bytes, const Change& change) {
+  Store::Parts& parts = state_->parts;
+  const std::uint64_t segment = parts.arena.segment_bytes();
+  // A large value is not begun before its room is there: chunks written in vain are as much work as useful ones.
+  std::uint64_t wanted =
+      value_bytes > segment / kInlineShareOfSegment ? value_bytes + value_bytes / 8 + 2 * segment : 0;
+  for (unsigned attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    if (wanted != 0 && !make_room(wanted)) break;
+    {
+      Mutation mutation(*this, key);
+      change(mutation);
+      wanted = mutation.wanted_bytes_;
+    }
+    if (wanted == 0) {
+      if (const unsigned splits = parts.index.grow(kMaxSplitsPerMutation); splits > 0)
+        state_->tally.add(Count::kIndexSplits, splits);
+      return MutateResult::kDone;
+    }
+  }
+  state_->tally.add(Count::kOutOfMemory);
+  return MutateResult::kNoMemory;
+}
+
+bool Session::make_room(std::uint64_t bytes) {
+  Store::Parts& parts = state_->parts;
+  const std::uint64_t needed = kSurvivorReserve + 1 + bytes / parts.arena.segment_bytes();
+  if (needed + 2 > parts.log.usable_segments()) return false;
+  bool counted = false;
+  for (unsigned waits = 0; waits < kMaxGraceWaits; ++waits) {
+    parts.grace.enter(state_->slot);  // between two tries of a mutation this session holds nothing
+    parts.log.collect();
+    if (parts.log.free_segments() >= needed) return true;
+    if (!counted) state_->tally.add(Count::kDirectReclaims);
+    counted = true;
+    parts.reclaimer.lock().lock();
+    const bool stepped = parts.log.free_segments() >= needed ||
+                         parts.reclaimer.step(parts.arena.segment_bytes(), state_->now, state_->tally);
+    parts.reclaimer.lock().unlock();
+    if (stepped) continue;
+    // What is retired becomes free when the other sessions end their turns or the pinned replies are sent.
+    if (parts.log.retired_segments() == 0) return false;
+    ::sched_yield();
+  }
+  return false;
+}
+
+void Session::flush_all() {
+  Store::Parts& parts = state_->parts;
+  Superblock& head = parts.arena.head();
+  RecordShape shape;
+  shape.kind = RecordKind::kFlush;
+  shape.payload_bytes = 4;
+  Version version;
+  auto reservation = parts.log.reserve(Stream::kFresh, shape, {});
+  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {});
+  if (reservation) {
+    std::memset(reservation->record->body(), 0, shape.payload_bytes);
+    reservation->record->seal_checksum();
+    version = reservation->record->version();
+    parts.log.complete(*reservation);
+  } else {
+    version = parts.log.draw_version();
+  }
+  head.flush_at.store(0, std::memory_order_relaxed);
+  for (std::uint64_t old = head.flush_version.load(std::memory_order_relaxed);
+       old < version.value &&
+       !head.flush_version.compare_exchange_weak(old, version.value, std::memory_order_relaxed);) {
+  }
+}
+
+void Session::flush_all_at(UnixSeconds at) {
+  Store::Parts& parts = state_->parts;
+  RecordShape shape;
+  shape.kind = RecordKind::kFlush;
+  shape.payload_bytes = 4;
+  if (auto reservation = parts.log.reserve(Stream::kFresh, shape, {})) {
+    std::memcpy(reservation->record->body(), &at.value, sizeof at.value);
+    reservation->record->seal_checksum();
+    parts.log.complete(*reservation);
+  }
+  parts.arena.head().flush_at.store(at.value, std::memory_order_relaxed);
+}
+
+void Session::scan(std::uint64_t& cursor, unsigned buckets, const std::function<void(const ItemView&)>& visit) {
+  Store::Parts& parts = state_->parts;
+  const std::uint64_t end = parts.index.bucket_count();
+  for (unsigned n = 0; n < buckets && cursor < end; ++n, ++cursor) {
+    parts.index.visit_bucket(cursor, [&](const Index::Found& found) {
+      const RecordHeader& record = parts.arena.record(found.slot.address());
+      if (life_of(record, parts.arena.head(), state_->now) == Life::kAlive)
+        visit(ItemView(parts.arena, record, found.place));
+    });
+  }
+  if (cursor >= parts.index.bucket_count()) cursor = kScanEnd;
+}
+
+void Session::crawl(std::uint64_t& cursor, unsigned buckets) {
+  Store::Parts& parts = state_->parts;
+  const std::uint64_t end = parts.index.bucket_count();
+  for (unsigned n = 0; n < buckets && cursor < end; ++n, ++cursor) {
+    parts.index.visit_bucket(cursor, [&](const Index::Found& found) {
+      const RecordHeader& record = parts.arena.record(found.slot.address());
+      if (life_of(record, parts.arena.head(), state_->now) != Life::kAlive) bury_if_dead(hash(record.key()));
+    });
+  }
+  if (cursor >= parts.index.bucket_count()) cursor = kScanEnd;
+}
+
+}  // namespace lmc::store
