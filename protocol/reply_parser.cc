@@ -14,7 +14,9 @@ using Status = ReplyParsed::Status;
 constexpr ReplyParsed kMore = {Status::kIncomplete, 0, 0};
 constexpr ReplyParsed kBroken = {Status::kMalformed, 0, 0};
 
-ReplyParsed done(std::size_t consumed) { return {Status::kReply, consumed, 0}; }
+ReplyParsed done(std::size_t consumed) {
+  return {Status::kReply, consumed, 0};
+}
 
 template <typename T>
 bool parse_decimal(std::string_view token, T& out) {
@@ -90,11 +92,11 @@ ReplyParsed parse_meta_line(std::string_view input, std::size_t line_bytes, std:
     return take_data(input, line_bytes, value_bytes, out);
   }
   static constexpr std::array<std::pair<std::string_view, ReplyKind>, 6> kCodes = {{{"HD", ReplyKind::kOk},
-                                                                                     {"EN", ReplyKind::kMiss},
-                                                                                     {"NF", ReplyKind::kNotFound},
-                                                                                     {"NS", ReplyKind::kNotStored},
-                                                                                     {"EX", ReplyKind::kExists},
-                                                                                     {"MN", ReplyKind::kNoop}}};
+                                                                                    {"EN", ReplyKind::kMiss},
+                                                                                    {"NF", ReplyKind::kNotFound},
+                                                                                    {"NS", ReplyKind::kNotStored},
+                                                                                    {"EX", ReplyKind::kExists},
+                                                                                    {"MN", ReplyKind::kNoop}}};
   for (const auto& [word, kind] : kCodes) {
     if (word != code) continue;
     out.kind = kind;

@@ -36,7 +36,9 @@ constexpr std::array<StoreSpelling, 5> kStoreSpellings = {{
     {"prepend ", " MP", 0x0f},
 }};
 
-const StoreSpelling& spelling_of(StoreMode mode) { return kStoreSpellings[static_cast<std::size_t>(mode)]; }
+const StoreSpelling& spelling_of(StoreMode mode) {
+  return kStoreSpellings[static_cast<std::size_t>(mode)];
+}
 
 template <std::integral T>
 void append_decimal(std::string& out, T number) {

@@ -1,8 +1,8 @@
 // The constant answers of floor, and the batch of them that one write sends.
 //
-// Each answer is prepared once, repeated, so that a run of equal answers is one contiguous piece of memory. A batch is a
-// list of runs: short pieces are copied next to each other (cheaper than a vector entry for the kernel), long ones go out
-// by reference. Threads: one.
+// Each answer is prepared once, repeated, so that a run of equal answers is one contiguous piece of memory. A batch is
+// a list of runs: short pieces are copied next to each other (cheaper than a vector entry for the kernel), long ones go
+// out by reference. Threads: one.
 #pragma once
 
 #include <sys/types.h>

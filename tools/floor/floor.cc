@@ -1,11 +1,12 @@
-// floor: the yardstick "nothing on sockets gets below it". A libevent server of one thread that keeps nothing and answers
-// constants: a value of fixed size for each key of each get, STORED for each set, in text, meta and binary.
+// floor: the yardstick "nothing on sockets gets below it". A libevent server of one thread that keeps nothing and
+// answers constants: a value of fixed size for each key of each get, STORED for each set, in text, meta and binary.
 //
-// For each socket that is ready: exactly one read into one shared buffer, one pass over the requests that looks at no more
-// than it must to count them, one write. It checks nothing: it is a partner for lmc-bench (without --verify), no more.
+// For each socket that is ready: exactly one read into one shared buffer, one pass over the requests that looks at no
+// more than it must to count them, one write. It checks nothing: it is a partner for lmc-bench (without --verify), no
+// more.
 //
-// What its figures contain: the kernel's socket work, libevent's dispatch, finding the ends of requests. What they do not:
-// hashing, look-ups, memory, a clock.
+// What its figures contain: the kernel's socket work, libevent's dispatch, finding the ends of requests. What they do
+// not: hashing, look-ups, memory, a clock.
 #include <arpa/inet.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -60,11 +61,15 @@ class Server {
     connection->socket = socket;
     connection->readable = event_new(
         base_, socket, EV_READ | EV_PERSIST,
-        [](evutil_socket_t, short, void* c) { static_cast<Connection*>(c)->server->serve(*static_cast<Connection*>(c)); },
+        [](evutil_socket_t, short, void* c) {
+          static_cast<Connection*>(c)->server->serve(*static_cast<Connection*>(c));
+        },
         connection);
     connection->writable = event_new(
         base_, socket, EV_WRITE | EV_PERSIST,
-        [](evutil_socket_t, short, void* c) { static_cast<Connection*>(c)->server->resume(*static_cast<Connection*>(c)); },
+        [](evutil_socket_t, short, void* c) {
+          static_cast<Connection*>(c)->server->resume(*static_cast<Connection*>(c));
+        },
         connection);
     event_add(connection->readable, nullptr);
   }
@@ -122,7 +127,8 @@ int listen_tcp(const char* port) {
   address.sin_port = htons(static_cast<std::uint16_t>(std::strtoul(port, nullptr, 10)));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 || listen(socket, 1024) != 0) {
-    std::fprintf(stderr, "floor: cannot listen on 127.0.0.1:%s: %s; give a free port with -p\n", port, std::strerror(errno));
+    std::fprintf(stderr, "floor: cannot listen on 127.0.0.1:%s: %s; give a free port with -p\n", port,
+                 std::strerror(errno));
     std::exit(1);
   }
   return socket;
@@ -132,14 +138,16 @@ int listen_unix(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
-    std::fprintf(stderr, "floor: the path '%s' is too long for a unix socket; give a shorter one with -u\n", path.c_str());
+    std::fprintf(stderr, "floor: the path '%s' is too long for a unix socket; give a shorter one with -u\n",
+                 path.c_str());
     std::exit(1);
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   unlink(path.c_str());
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 || listen(socket, 1024) != 0) {
-    std::fprintf(stderr, "floor: cannot listen on '%s': %s; give another path with -u\n", path.c_str(), std::strerror(errno));
+    std::fprintf(stderr, "floor: cannot listen on '%s': %s; give another path with -u\n", path.c_str(),
+                 std::strerror(errno));
     std::exit(1);
   }
   return socket;
@@ -196,4 +204,6 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace lmc::floor
 
-int main(int argc, char** argv) { return lmc::floor::run(argc, argv); }
+int main(int argc, char** argv) {
+  return lmc::floor::run(argc, argv);
+}

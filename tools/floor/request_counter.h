@@ -1,7 +1,8 @@
 // Finds the ends of requests and says which constant answers them, looking at as few bytes as it can.
 //
-// It trusts its input (lmc-bench): what it does not know is answered ERROR, what cannot be a request ends the connection.
-// It keeps what a connection carries from one read to the next: how much of a value is still to be skipped. Threads: one.
+// It trusts its input (lmc-bench): what it does not know is answered ERROR, what cannot be a request ends the
+// connection. It keeps what a connection carries from one read to the next: how much of a value is still to be skipped.
+// Threads: one.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +16,8 @@ namespace lmc::floor {
 
 class RequestCounter {
  public:
-  // Adds the answers of the complete requests in `input` to `batch`; returns how many bytes they used. The caller gives the
-  // others again, with more behind them. Nothing: the connection is to be closed.
+  // Adds the answers of the complete requests in `input` to `batch`; returns how many bytes they used. The caller gives
+  // the others again, with more behind them. Nothing: the connection is to be closed.
   [[nodiscard]] std::optional<std::size_t> take(std::string_view input, Batch& batch);
 
  private:
