@@ -1,0 +1,319 @@
+#include "server/net/connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "protocol/binary_format.h"
+#include "protocol/text_replies.h"
+
+namespace lmc::net {
+
+using commands::Disposition;
+using commands::ProtocolChoice;
+using commands::ReplySource;
+using protocol::Parsed;
+using protocol::ParseLimits;
+using protocol::Request;
+
+namespace {
+
+void append_out_of_memory(const Request& request, commands::ReplyQueue& replies) {
+  if (request.dialect == protocol::Dialect::kBinary) {
+    char* begin = replies.reserve(protocol::kMaxBinaryErrorBytes);
+    const char* end = protocol::write_binary_error(begin, request, protocol::BinaryStatus::kOutOfMemory);
+    replies.commit(static_cast<std::size_t>(end - begin));
+  } else {
+    replies.append(protocol::reply::kOutOfMemoryStoring);
+  }
+}
+
+}  // namespace
+
+Connection::Connection(Fd socket, commands::ConnectionId id, ProtocolChoice protocol, commands::BlockPool& blocks)
+    : socket_(std::move(socket)), replies_(blocks), protocol_(protocol) {
+  client_.id = id;
+  client_.fd = socket_.get();
+}
+
+bool Connection::wants_input() const {
+  switch (state()) {
+    case ConnectionState::kReading:
+    case ConnectionState::kSwallowing:
+      return !input_ended_ && replies_.pending_bytes() < kReplyBacklogBytes;
+    case ConnectionState::kWaiting:  // not to execute it, but to see the peer go
+      return !input_ended_ && (!input_.held() || input_.unread().size() < input_.capacity());
+    case ConnectionState::kStreaming:
+    case ConnectionState::kDraining:
+    case ConnectionState::kClosed:
+      return false;
+  }
+  return false;
+}
+
+Received Connection::receive(Bench& bench) {
+  make_room(bench);
+  if (!wants_input()) return Received::kNothing;
+  const std::span<char> room = input_.room();
+  const ssize_t n = bench.sockets.read(socket_.get(), room);
+  if (n < 0) {
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) fail("error");
+  } else if (n == 0) {
+    peer_ended();
+  } else {
+    const auto bytes = static_cast<std::size_t>(n);
+    input_.received(bytes);
+    bench.traffic.bytes_read.add(bytes);
+    if (bytes < room.size()) {
+      bulk_ = bytes >= kInputBlockBytes;
+      return Received::kShort;
+    }
+    bulk_ = true;
+    return Received::kFull;
+  }
+  if (input_.unread().empty()) bench.input_blocks.release(input_);
+  return Received::kNothing;
+}
+
+void Connection::make_room(Bench& bench) {
+  if (!input_.held()) {
+    bench.input_blocks.provide(input_, bulk_);
+    return;
+  }
+  // A tail so short that the next read would be cut by it goes to the front; moving it costs less than a second read.
+  const std::size_t unread = input_.unread().size();
+  if (needed_ > input_.capacity() || unread == input_.capacity()) {
+    const std::size_t wanted = std::max(needed_, input_.capacity() * 2);
+    const bool too_long = input_.capacity() >= bench.limits.max_value_bytes + kMaxEnvelopeBytes;
+    if (too_long) return fail("error");
+    if (!bench.input_blocks.grow(input_, wanted)) refuse_for_memory(bench);
+  } else if (input_.room().size() < std::max(needed_ - std::min(needed_, unread), input_.capacity() / 2)) {
+    input_.move_to_front();
+  }
+}
+
+void Connection::peer_ended() {
+  input_ended_ = true;
+  switch (state()) {
+    case ConnectionState::kReading:
+    case ConnectionState::kSwallowing:
+      set_state(replies_.empty() ? ConnectionState::kClosed : ConnectionState::kDraining);
+      break;
+    case ConnectionState::kWaiting:
+      set_state(ConnectionState::kClosed);
+      break;
+    case ConnectionState::kStreaming:  // the peer may wait for the rest of what it asked for
+    case ConnectionState::kDraining:
+    case ConnectionState::kClosed:
+      break;
+  }
+}
+
+void Connection::fail(std::string_view reason) {
+  close_reason_ = reason;
+  set_state(ConnectionState::kClosed);
+}
+
+Progress Connection::execute(Bench& bench, bool others_wait) {
+  const std::size_t quota = bench.max_requests_per_event;
+  std::size_t executed = 0;
+  while (true) {
+    if (state() == ConnectionState::kSwallowing) discard_swallowed();
+    if (state() == ConnectionState::kStreaming && replies_.empty()) produce();
+    if (state() != ConnectionState::kReading) break;
+    if (replies_.pending_bytes() >= kReplyBacklogBytes) return Progress::kBacklogged;
+    if (input_.unread().empty() || input_.unread().size() < needed_) break;
+    if (others_wait && executed >= quota) {
+      bench.traffic.yields.add(1);
+      return Progress::kYielded;
+    }
+    const std::size_t most = others_wait ? std::min(quota - executed, commands::kMaxBatch) : commands::kMaxBatch;
+    const Batch batch = parse_batch(bench, most);
+    const std::size_t unread = input_.unread().size();
+    if (batch.count > 0) run(bench, batch);
+    if (state() == ConnectionState::kReading) settle(bench, batch);
+    executed += batch.count;
+    if (input_.unread().size() == unread) break;
+  }
+  if (input_.held() && input_.unread().empty()) bench.input_blocks.release(input_);
+  return state() == ConnectionState::kReading || state() == ConnectionState::kSwallowing ? Progress::kNeedsInput
+                                                                                         : Progress::kStopped;
+}
+
+Parsed Connection::parse(std::string_view input, const ParseLimits& limits, Request& out) {
+  if (protocol_ == ProtocolChoice::kNegotiate) {
+    protocol_ = protocol::is_binary(input.front()) ? ProtocolChoice::kBinary : ProtocolChoice::kText;
+  }
+  return protocol_ == ProtocolChoice::kBinary ? protocol::parse_binary(input, limits, out)
+                                              : protocol::parse_text(input, limits, out);
+}
+
+Connection::Batch Connection::parse_batch(Bench& bench, std::size_t most) {
+  Batch batch;
+  std::string_view input = input_.unread();
+  std::size_t end = 0;
+  needed_ = 0;
+  while (batch.count < most && end < input.size()) {
+    batch.last = parse(input.substr(end), bench.limits, bench.requests[batch.count]);
+    if (batch.last.status == Parsed::Status::kIncomplete) {
+      needed_ = batch.last.needed;
+      break;
+    }
+    end += batch.last.consumed;
+    if (batch.last.status != Parsed::Status::kRequest) break;
+    bench.ends[batch.count++] = end;
+    if (batch.last.swallow > 0) break;
+  }
+  return batch;
+}
+
+// Executes the batch and consumes what was executed.
+void Connection::run(Bench& bench, const Batch& batch) {
+  if (bench.log.enabled(LogLevel::kConnections)) log_requests(bench, batch);
+  last_request_s_.store(bench.now.value, std::memory_order_relaxed);
+  const auto result =
+      bench.executor.run(std::span<const Request>(bench.requests.data(), batch.count), client_, replies_);
+  if (result.executed == 0) return;
+  input_.consume(bench.ends[result.executed - 1]);
+  if (result.executed < batch.count) needed_ = 0;
+  switch (result.disposition) {
+    case Disposition::kContinue:
+      break;
+    case Disposition::kClose:
+      set_state(ConnectionState::kDraining);
+      break;
+    case Disposition::kSource:
+      needed_ = 0;
+      set_state(ConnectionState::kStreaming);
+      break;
+  }
+}
+
+// Does what the parser said beside the requests of the batch.
+void Connection::settle(Bench& bench, const Batch& batch) {
+  const Parsed& last = batch.last;
+  switch (last.status) {
+    case Parsed::Status::kIncomplete:
+      return;
+    case Parsed::Status::kRequest:
+      break;
+    case Parsed::Status::kReject:
+      last_request_s_.store(bench.now.value, std::memory_order_relaxed);
+      input_.consume(last.consumed);
+      replies_.append(last.reply);
+      break;
+    case Parsed::Status::kClose:
+      input_.consume(last.consumed);
+      replies_.append(last.reply);
+      set_state(ConnectionState::kDraining);
+      return;
+  }
+  if (last.swallow > 0) {
+    swallow_ = last.swallow;
+    set_state(ConnectionState::kSwallowing);
+  }
+}
+
+void Connection::discard_swallowed() {
+  const std::size_t n = std::min<std::uint64_t>(swallow_, input_.unread().size());
+  input_.consume(n);
+  swallow_ -= n;
+  if (swallow_ == 0) set_state(ConnectionState::kReading);
+}
+
+// The request at the front of the input is longer than the staging memory that is left. With a value limit of nothing
+// the parser makes of it the request of a value that is too large: executing that removes the old value, as every
+// refused set must, and only the words of the answer differ.
+void Connection::refuse_for_memory(Bench& bench) {
+  Batch batch;
+  batch.last = parse(input_.unread(), ParseLimits{.max_value_bytes = 0}, bench.requests[0]);
+  if (batch.last.status != Parsed::Status::kRequest || batch.last.swallow == 0) {
+    // No value to leave out: a line of a great many keys.
+    replies_.append(protocol::reply::kOutOfMemoryReading);
+    close_reason_ = "error";
+    set_state(ConnectionState::kDraining);
+    return;
+  }
+  batch.count = 1;
+  bench.ends[0] = batch.last.consumed;
+  needed_ = 0;
+  const Request request = bench.requests[0];
+  const std::size_t before = replies_.pending_bytes();
+  run(bench, batch);
+  if (replies_.pending_bytes() > before) {
+    replies_.truncate(before);
+    append_out_of_memory(request, replies_);
+  }
+  settle(bench, batch);
+  discard_swallowed();
+  input_.move_to_front();
+}
+
+void Connection::produce() {
+  switch (client_.source->produce(replies_, kSourceBudgetBytes)) {
+    case ReplySource::State::kMore:
+      break;
+    case ReplySource::State::kWait:
+      set_state(ConnectionState::kWaiting);
+      break;
+    case ReplySource::State::kDone:
+      client_.source.reset();
+      set_state(ConnectionState::kReading);
+      break;
+  }
+}
+
+void Connection::wake() {
+  if (state() == ConnectionState::kWaiting) set_state(ConnectionState::kStreaming);
+}
+
+Flushed Connection::flush(Bench& bench) {
+  std::size_t written = 0;
+  while (!replies_.empty()) {
+    if (written >= kMaxFlushBytes) return Flushed::kPaused;
+    const std::size_t pieces = replies_.iovecs(bench.iovecs);
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < pieces; ++i) offered += bench.iovecs[i].iov_len;
+    const ssize_t n = bench.sockets.write(socket_.get(), std::span<const iovec>(bench.iovecs.data(), pieces));
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return Flushed::kBlocked;
+      fail("error");
+      return Flushed::kAll;
+    }
+    const auto bytes = static_cast<std::size_t>(n);
+    bench.traffic.bytes_written.add(bytes);
+    replies_.consume(bytes);
+    written += bytes;
+    if (bytes < offered) return Flushed::kBlocked;  // asking again would only be told so
+  }
+  if (state() == ConnectionState::kDraining) set_state(ConnectionState::kClosed);
+  if (input_ended_ && state() == ConnectionState::kReading) set_state(ConnectionState::kClosed);
+  return Flushed::kAll;
+}
+
+void Connection::close(Bench& bench) {
+  client_.source.reset();
+  bench.input_blocks.release(input_);
+  set_state(ConnectionState::kClosed);
+}
+
+void Connection::log_requests(Bench& bench, const Batch& batch) const {
+  static constexpr std::size_t kMaxLoggedBytes = 512;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < batch.count; ++i) {
+    std::string_view text = input_.unread().substr(begin, bench.ends[i] - begin);
+    begin = bench.ends[i];
+    std::string line = "<" + std::to_string(socket_.get()) + " ";
+    if (protocol_ == ProtocolChoice::kBinary) {
+      line += "binary opcode " + std::to_string(bench.requests[i].opcode);
+    } else {
+      text = text.substr(0, std::min(text.find_first_of("\r\n"), kMaxLoggedBytes));
+      line.append(text);
+    }
+    bench.log.line(LogLevel::kConnections, line);
+  }
+}
+
+}  // namespace lmc::net

@@ -1,0 +1,117 @@
+#include "server/net/datagram_socket.h"
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "protocol/udp_frame.h"
+
+namespace lmc::net {
+
+using commands::ProtocolChoice;
+using protocol::Parsed;
+
+struct DatagramSocket::Reply {
+  explicit Reply(commands::BlockPool& blocks) : queue(blocks) {}
+  sockaddr_storage client{};
+  socklen_t client_bytes = 0;
+  std::uint16_t request_id = 0;
+  commands::ReplyQueue queue;
+};
+
+DatagramSocket::DatagramSocket(Endpoint endpoint, commands::ConnectionId id)
+    : endpoint_(std::move(endpoint)), datagram_(new char[kMaxDatagramBytes]) {
+  client_.id = id;
+  client_.fd = endpoint_.socket.get();
+  client_.datagram = true;
+}
+
+DatagramSocket::~DatagramSocket() = default;
+
+void DatagramSocket::receive(Bench& bench) {
+  for (unsigned i = 0; i < kDatagramsPerTurn; ++i) {
+    auto reply = std::make_unique<Reply>(bench.reply_blocks);
+    iovec into{.iov_base = datagram_.get(), .iov_len = kMaxDatagramBytes};
+    msghdr message{};
+    message.msg_name = &reply->client;
+    message.msg_namelen = sizeof(reply->client);
+    message.msg_iov = &into;
+    message.msg_iovlen = 1;
+    const ssize_t n = bench.sockets.receive_message(fd(), message);
+    if (n < 0) return;  // nothing there; or an error of an earlier send, which reading has cleared
+    bench.traffic.bytes_read.add(static_cast<std::size_t>(n));
+
+    protocol::UdpFrame frame;
+    if (protocol::parse_udp_frame({datagram_.get(), static_cast<std::size_t>(n)}, frame) !=
+        protocol::UdpFrameStatus::kRequest) {
+      continue;
+    }
+    reply->client_bytes = message.msg_namelen;
+    reply->request_id = frame.request_id;
+    last_request_s_.store(bench.now.value, std::memory_order_relaxed);
+    execute(bench, frame.data, *reply);
+    if (!reply->queue.empty()) replies_.push_back(std::move(reply));
+  }
+}
+
+void DatagramSocket::execute(Bench& bench, std::string_view requests, Reply& reply) {
+  const bool binary = endpoint_.protocol == ProtocolChoice::kBinary ||
+                      (endpoint_.protocol == ProtocolChoice::kNegotiate && protocol::is_binary(requests.front()));
+  while (!requests.empty()) {
+    std::size_t count = 0;
+    Parsed last;
+    while (count < bench.requests.size() && !requests.empty()) {
+      protocol::Request& request = bench.requests[count];
+      last = binary ? protocol::parse_binary(requests, bench.limits, request)
+                    : protocol::parse_text(requests, bench.limits, request);
+      requests.remove_prefix(last.consumed);
+      if (last.status != Parsed::Status::kRequest) break;
+      ++count;
+    }
+    if (count > 0) {
+      const auto result = bench.executor.run({bench.requests.data(), count}, client_, reply.queue);
+      if (result.executed < count || result.disposition != commands::Disposition::kContinue) return;
+    }
+    if (last.status == Parsed::Status::kReject || last.status == Parsed::Status::kClose) reply.queue.append(last.reply);
+    if (last.status != Parsed::Status::kRequest && last.status != Parsed::Status::kReject) return;
+    requests.remove_prefix(static_cast<std::size_t>(std::min<std::uint64_t>(last.swallow, requests.size())));
+  }
+}
+
+void DatagramSocket::flush(Bench& bench) {
+  for (const auto& reply : replies_) send(bench, *reply);
+  replies_.clear();
+}
+
+void DatagramSocket::send(Bench& bench, Reply& reply) {
+  if (reply.queue.pending_bytes() > protocol::kUdpMaxReplyBytes) return;
+  std::string bytes;
+  bytes.reserve(reply.queue.pending_bytes());
+  while (!reply.queue.empty()) {
+    iovec piece{};
+    if (reply.queue.iovecs({&piece, 1}) == 0) break;
+    bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    reply.queue.consume(piece.iov_len);
+  }
+  const std::size_t datagrams = protocol::udp_datagrams(bytes.size());
+  for (std::size_t i = 0; i < datagrams; ++i) {
+    const std::string_view part =
+        std::string_view(bytes).substr(i * protocol::kUdpMaxDataBytes, protocol::kUdpMaxDataBytes);
+    std::array<char, protocol::kUdpHeaderBytes> header{};
+    protocol::write_udp_header(header.data(), {.request_id = reply.request_id,
+                                               .sequence = static_cast<std::uint16_t>(i),
+                                               .datagrams = static_cast<std::uint16_t>(datagrams)});
+    std::array<iovec, 2> pieces{iovec{.iov_base = header.data(), .iov_len = header.size()},
+                                iovec{.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()}};
+    msghdr message{};
+    message.msg_name = &reply.client;
+    message.msg_namelen = reply.client_bytes;
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+    const ssize_t n = bench.sockets.send_message(fd(), message);
+    if (n < 0) return;
+    bench.traffic.bytes_written.add(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace lmc::net

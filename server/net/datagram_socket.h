@@ -1,0 +1,51 @@
+// DatagramSocket: one worker's UDP socket. Each datagram is a frame (protocol/udp_frame.h) with whole requests in it;
+// their replies together go back to the sender, cut into datagrams.
+//
+// Like Connection: receive() in the turn, flush() at its end, nothing waits. A reply that the socket does not take at
+// once is dropped, as UDP may; so are requests that are not whole, and frames of requests that span several datagrams.
+// Threads: one worker.
+#pragma once
+
+#include <netinet/in.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/net/connection.h"
+#include "server/net/endpoint.h"
+
+namespace lmc::net {
+
+inline constexpr std::size_t kMaxDatagramBytes = 64 * 1024;
+inline constexpr unsigned kDatagramsPerTurn = 32;
+
+class DatagramSocket {
+ public:
+  DatagramSocket(Endpoint endpoint, commands::ConnectionId id);
+  ~DatagramSocket();
+
+  void receive(Bench& bench);
+  void flush(Bench& bench);
+
+  [[nodiscard]] int fd() const { return endpoint_.socket.get(); }
+  [[nodiscard]] const std::string& address() const { return endpoint_.address; }
+  [[nodiscard]] store::UnixSeconds last_request() const {
+    return store::UnixSeconds{last_request_s_.load(std::memory_order_relaxed)};
+  }
+
+ private:
+  struct Reply;
+  void execute(Bench& bench, std::string_view requests, Reply& reply);
+  void send(Bench& bench, Reply& reply);
+
+  Endpoint endpoint_;
+  commands::Client client_;
+  std::unique_ptr<char[]> datagram_;
+  std::vector<std::unique_ptr<Reply>> replies_;   // of this turn
+  std::atomic<std::uint32_t> last_request_s_{0};  // written by the worker, read by `stats conns`
+};
+
+}  // namespace lmc::net

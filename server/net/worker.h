@@ -1,0 +1,133 @@
+// Worker: one thread, one event loop, and the connections it owns.
+//
+// One turn of its loop: wait until something is ready and collect it; read the clock once; for each ready connection
+// read once, parse and execute what is complete (connection.h); then send what every connection has to send; then end
+// the store's turn, which does this thread's share of reclaiming, so replies never wait for that. What was appended in
+// a turn is complete between execution and sending: that is where a replicator takes it.
+//
+// Costs: a turn without timers and blocked sockets makes one epoll_wait, one read and one write per ready connection,
+// no other system call, takes no lock and allocates nothing. A connection that has nothing to say holds no buffer.
+//
+// Threads: the methods marked so may be called from any thread; everything else happens in the worker's own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "server/commands/executor.h"
+#include "server/net/clock.h"
+#include "server/net/connection.h"
+#include "server/net/connection_count.h"
+#include "server/net/datagram_socket.h"
+#include "server/net/event_loop.h"
+#include "server/net/inbox.h"
+#include "server/net/log.h"
+#include "server/store/store.h"
+
+namespace lmc::net {
+
+// Given to every worker alike. All outlive the workers.
+struct WorkerSurroundings {
+  commands::Shared shared;
+  Clock& clock;
+  Log& log;
+  SocketOps& sockets;
+  StagingBudget& staging;
+  ConnectionCount& connections;
+};
+
+// An accepted socket on its way to a worker.
+struct NewConnection {
+  Fd socket;
+  commands::ConnectionId id;
+  const Endpoint* listener = nullptr;  // lives as long as the workers
+  sockaddr_in6 peer{};                 // or a sockaddr_in; not set for a unix socket
+};
+
+class Worker {
+ public:
+  Worker(const WorkerSurroundings& surroundings, unsigned index, std::vector<Endpoint> datagram_endpoints);
+  ~Worker();  // stops and joins
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+  // Waits until the thread has ended, after stop().
+  void join();
+
+  // --- any thread ---
+  void adopt(NewConnection connection);
+  void wake(commands::ConnectionId connection);
+  // Closes every stream connection with a reset.
+  void reset_connections();
+  // Finishes the turn, closes everything, ends the thread. Does not wait for it.
+  void stop();
+  [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+  void visit_connections(const std::function<void(const commands::ConnectionInfo&)>& visit);
+
+ private:
+  struct Entry;
+  struct Datagrams;
+  struct Wake {
+    commands::ConnectionId connection;
+  };
+  struct Reset {};
+  struct Stop {};
+  using Message = std::variant<NewConnection, Wake, Reset, Stop>;
+
+  void loop();
+  void collect();
+  void turn();
+  void serve(Entry& entry, bool others_wait);
+  void finish(Entry& entry);
+  void read_messages();
+  void wake_source(commands::ConnectionId id);
+  void open(NewConnection connection);
+  void close(Entry& entry, std::string_view reason);
+  void close_all(std::string_view reason);
+  void sweep_idle();
+  void make_ready(Entry& entry);
+  void announce(const Entry& entry) const;
+  void announce_end(const Entry& entry, std::string_view reason) const;
+
+  static void on_readable(evutil_socket_t, short, void* entry);
+  static void on_writable(evutil_socket_t, short, void* entry);
+
+  const WorkerSurroundings around_;
+  const unsigned index_;
+  Traffic traffic_;
+  EventBase base_;
+  Inbox<Message> inbox_;
+  Event inbox_event_;
+  Event sweep_event_;
+  bool messages_waiting_ = false;
+  bool sweep_due_ = false;
+  bool stopping_ = false;
+
+  store::Session session_;
+  commands::Executor executor_;
+  commands::BlockPool reply_blocks_;
+  InputPool input_blocks_;
+  Bench bench_;
+
+  std::vector<std::unique_ptr<Datagrams>> datagram_sockets_;
+  std::vector<Datagrams*> ready_datagrams_;
+
+  std::mutex entries_mutex_;                     // guards the list's links against visit_connections
+  std::vector<std::unique_ptr<Entry>> entries_;  // changed by the worker only, under entries_mutex_
+  std::vector<Entry*> ready_;                    // to be served in this turn, in order
+  std::vector<Entry*> touched_;                  // to be flushed in this turn
+  std::vector<Entry*> again_;                    // have more to do in the next turn without any event
+  std::vector<Entry*> waiting_;                  // have a reply source that waits for wake()
+  std::vector<Message> messages_;                // scratch of read_messages
+  std::thread thread_;
+};
+
+}  // namespace lmc::net
