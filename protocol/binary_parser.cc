@@ -172,20 +172,6 @@ Parsed parse_unknown(std::string_view input, std::uint64_t body_bytes, const Par
   return input.size() < total ? incomplete(total) : accept(total);
 }
 
-Parsed take_value(std::string_view input, std::size_t head_bytes, const ParseLimits& limits, Request& out) {
-  if (out.value_bytes > limits.max_value_bytes) {
-    out.value_state = ValueState::kTooLarge;
-    Parsed parsed = accept(head_bytes);
-    parsed.swallow = out.value_bytes;
-    return parsed;
-  }
-  const std::uint64_t total = head_bytes + out.value_bytes;
-  if (input.size() < total) return incomplete(total);
-  out.value_state = ValueState::kPresent;
-  out.value = input.substr(head_bytes, out.value_bytes);
-  return accept(total);
-}
-
 }  // namespace
 
 Parsed parse_binary(std::string_view input, const ParseLimits& limits, Request& out) {
@@ -193,7 +179,7 @@ Parsed parse_binary(std::string_view input, const ParseLimits& limits, Request& 
   if (input.size() < kBinaryHeaderBytes) return incomplete(kBinaryHeaderBytes);
 
   const char* const header = input.data();
-  out = Request{};
+  reset(out);
   out.dialect = Dialect::kBinary;
   out.opcode = static_cast<std::uint8_t>(header[1]);
   std::memcpy(&out.opaque, header + 12, sizeof out.opaque);
@@ -214,14 +200,21 @@ Parsed parse_binary(std::string_view input, const ParseLimits& limits, Request& 
   if (rule.shape == Shape::kUnknown) return parse_unknown(input, body_bytes, limits, out);
 
   const std::size_t head_bytes = kBinaryHeaderBytes + lengths.extras + lengths.key;
-  out.value_bytes = lengths.value;
-  const bool waits_for_value = takes_value(rule.shape) && lengths.value <= limits.max_value_bytes;
-  const std::uint64_t needed = head_bytes + (waits_for_value ? lengths.value : 0);
+  const bool has_value = takes_value(rule.shape);
+  const bool too_large = has_value && lengths.value > limits.max_value_bytes;
+  const std::uint64_t needed = head_bytes + (has_value && !too_large ? lengths.value : 0);
   if (input.size() < needed) return incomplete(needed);
+
   read_extras(rule.shape, input.substr(kBinaryHeaderBytes, lengths.extras), out);
   out.key = input.substr(kBinaryHeaderBytes + lengths.extras, lengths.key);
   if (rule.shape == Shape::kStatistics) out.arguments = out.key;
-  return takes_value(rule.shape) ? take_value(input, head_bytes, limits, out) : accept(head_bytes);
+  Parsed parsed = accept(needed);
+  if (!has_value) return parsed;
+  out.value_bytes = lengths.value;
+  out.value_state = too_large ? ValueState::kTooLarge : ValueState::kPresent;
+  if (too_large) parsed.swallow = lengths.value;
+  if (!too_large) out.value = input.substr(head_bytes, lengths.value);
+  return parsed;
 }
 
 }  // namespace lmc::protocol

@@ -28,7 +28,7 @@ std::string_view read_u64(std::string_view digits, std::uint64_t& out, std::stri
 std::string_view line_error(const Request& request, std::size_t most_flags, std::string_view error) {
   std::size_t flags = 0;
   std::string_view rest = request.arguments;
-  for (std::string_view token = next_word(rest); !token.empty(); token = next_word(rest)) {
+  for (std::string_view token = next_short_word(rest); !token.empty(); token = next_short_word(rest)) {
     if (!may_start_flag(token.front())) return reply::kBadLine;
     ++flags;
   }
@@ -44,7 +44,7 @@ std::string_view MetaFlags::parse(const Request& request) {
   // A wrong value does not end the look at the line, as a wrong flag does: the last error is the one that is said.
   std::string_view error;
   std::string_view rest = request.arguments;
-  for (std::string_view token = next_word(rest); !token.empty(); token = next_word(rest)) {
+  for (std::string_view token = next_short_word(rest); !token.empty(); token = next_short_word(rest)) {
     const char letter = token.front();
     const bool known = letter >= 'A' && letter <= 'z';
     if (count_ == most_flags || !known || has(letter)) {

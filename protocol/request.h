@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace lmc::protocol {
@@ -96,5 +97,13 @@ struct Request {
 
   static constexpr std::int64_t kNoCreate = 0xffffffff;
 };
+
+// `request = Request{}` in half a dozen stores; gcc makes a `rep stos` of the assignment, which costs more than finding
+// the line of a request. Parsers call it: keep one Request and let them fill it, do not make a new one for each
+// request.
+inline void reset(Request& request) {
+  static constexpr Request kFresh{};
+  std::memcpy(&request, &kFresh, sizeof request);
+}
 
 }  // namespace lmc::protocol

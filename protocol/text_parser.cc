@@ -93,6 +93,13 @@ CommandWord find_long_word(std::string_view word) {
   return kNone;
 }
 
+// A short word mostly: a call of memchr would cost more than this loop.
+std::size_t first_word_bytes(std::string_view words) {
+  std::size_t bytes = 0;
+  while (bytes != words.size() && words[bytes] != ' ') ++bytes;
+  return bytes;
+}
+
 CommandWord find_command(std::string_view word) {
   switch (word.size()) {
     case 0:
@@ -142,12 +149,12 @@ Parsed parse_text(std::string_view input, const ParseLimits& limits, Request& ou
   Line line{input, {}, line_end + 1, limits.max_value_bytes};
   if (words.size() < 2) return text::reject(line, reply::kBadLine);
 
-  const std::size_t space = words.find(' ');
-  const CommandWord found = find_command(words.substr(0, space));
+  const std::size_t word_bytes = first_word_bytes(words);
+  const CommandWord found = find_command(words.substr(0, word_bytes));
   line.words = without_trailing_spaces(words);
   if (found.read == nullptr) return text::parse_unknown(line);
-  line.words.remove_prefix(space == std::string_view::npos ? line.words.size() : space);
-  out = Request{};
+  line.words.remove_prefix(word_bytes);
+  reset(out);
   out.command = found.command;
   out.dialect = found.dialect;
   return found.read(line, out);

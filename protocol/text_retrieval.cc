@@ -6,9 +6,12 @@
 namespace lmc::protocol::text {
 namespace {
 
+// One byte more than a key may have must have a space among them, wherever they begin: so a step skips several keys.
 bool has_too_long_key(std::string_view keys) {
-  for (std::string_view key = next_word(keys); !key.empty(); key = next_word(keys)) {
-    if (key.size() > kMaxKeyBytes) return true;
+  while (keys.size() > kMaxKeyBytes) {
+    const std::size_t space = keys.substr(0, kMaxKeyBytes + 1).rfind(' ');
+    if (space == std::string_view::npos) return true;
+    keys.remove_prefix(space + 1);
   }
   return false;
 }

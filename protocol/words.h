@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
@@ -19,6 +20,34 @@ namespace lmc::protocol {
   const char* const word_end = space == nullptr ? end : static_cast<const char*>(space);
   rest = {word_end, static_cast<std::size_t>(end - word_end)};
   return {word, static_cast<std::size_t>(word_end - word)};
+}
+
+// The same, faster for words of a few bytes, slower for longer ones.
+[[nodiscard]] inline std::string_view next_short_word(std::string_view& rest) {
+  const char* word = rest.data();
+  const char* const end = word + rest.size();
+  while (word != end && *word == ' ') ++word;
+  const char* word_end = word;
+  while (word_end != end && *word_end != ' ') ++word_end;
+  rest = {word_end, static_cast<std::size_t>(end - word_end)};
+  return {word, static_cast<std::size_t>(word_end - word)};
+}
+
+// The same for a word that is a number as most are: one to ten digits. False, and `rest` as it was, for any other word,
+// which a reader of protocol/numbers.h then judges.
+[[nodiscard]] inline bool next_plain_number(std::string_view& rest, std::uint64_t& out) {
+  constexpr std::size_t kMaxDigits = 10;
+  const char* at = rest.data();
+  const char* const end = at + rest.size();
+  while (at != end && *at == ' ') ++at;
+  const char* const first = at;
+  std::uint64_t sum = 0;
+  for (; at != end && *at >= '0' && *at <= '9'; ++at) sum = sum * 10 + static_cast<std::uint64_t>(*at - '0');
+  const auto digits = static_cast<std::size_t>(at - first);
+  if (digits == 0 || digits > kMaxDigits || (at != end && *at != ' ')) return false;
+  rest = {at, static_cast<std::size_t>(end - at)};
+  out = sum;
+  return true;
 }
 
 [[nodiscard]] inline std::string_view without_leading_spaces(std::string_view line) {
