@@ -140,7 +140,7 @@ void RequestWriter::store(StoreMode mode, const StoreArguments& arguments) {
 }
 
 void RequestWriter::store_text(StoreMode mode, const StoreArguments& arguments) {
-  const bool compare = arguments.compare_cas != 0;
+  const bool compare = arguments.compare_cas.has_value();
   assert(!compare || mode == StoreMode::kSet);
   out_->append(compare ? std::string_view("cas ") : spelling_of(mode).text).append(arguments.key).append(" ");
   append_decimal(*out_, arguments.client_flags);
@@ -150,7 +150,7 @@ void RequestWriter::store_text(StoreMode mode, const StoreArguments& arguments) 
   append_decimal(*out_, arguments.value.size());
   if (compare) {
     out_->append(" ");
-    append_decimal(*out_, arguments.compare_cas);
+    append_decimal(*out_, *arguments.compare_cas);
   }
   out_->append("\r\n").append(arguments.value).append("\r\n");
 }
@@ -166,9 +166,9 @@ void RequestWriter::store_meta(StoreMode mode, const StoreArguments& arguments) 
     out_->append(" F");
     append_decimal(*out_, arguments.client_flags);
   }
-  if (arguments.compare_cas != 0) {
+  if (arguments.compare_cas.has_value()) {
     out_->append(" C");
-    append_decimal(*out_, arguments.compare_cas);
+    append_decimal(*out_, *arguments.compare_cas);
   }
   out_->append(spelling_of(mode).meta).append("\r\n").append(arguments.value).append("\r\n");
 }
@@ -177,7 +177,7 @@ void RequestWriter::store_binary(StoreMode mode, const StoreArguments& arguments
   const bool joins = mode == StoreMode::kAppend || mode == StoreMode::kPrepend;  // these have no flags and no expiry
   binary_head({.opcode = spelling_of(mode).opcode,
                .extras_bytes = static_cast<std::uint8_t>(joins ? 0 : 8),
-               .cas = arguments.compare_cas,
+               .cas = arguments.compare_cas.value_or(0),
                .key = arguments.key,
                .value_bytes = arguments.value.size()});
   if (!joins) {

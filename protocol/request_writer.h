@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,7 +30,8 @@ struct StoreArguments {
   std::string_view value;
   std::uint32_t client_flags = 0;
   std::int64_t exptime = 0;
-  std::uint64_t compare_cas = 0;  // 0: do not compare. Text knows no compare but with kSet
+  // Store only if the item's CAS unique is this one. Text knows that with kSet only; in binary, 0 compares nothing.
+  std::optional<std::uint64_t> compare_cas = {};
 };
 
 struct ArithmeticArguments {

@@ -143,11 +143,11 @@ void Session::append_set(std::uint64_t id, Kind kind, Moment moment) {
   plan_.values.append({id, nonce, bytes}, value_);
   protocol::RequestWriter writer(plan_.dialect, out_);
   KeyNames::Buffer name;
-  writer.store(protocol::StoreMode::kSet, {.key = plan_.names.spell(id, name),
-                                           .value = value_,
-                                           .client_flags = 0,
-                                           .exptime = static_cast<std::int64_t>(plan_.ttl_s.at(scatter(id ^ 0x74746c))),
-                                           .compare_cas = 0});
+  writer.store(protocol::StoreMode::kSet,
+               {.key = plan_.names.spell(id, name),
+                .value = value_,
+                .client_flags = 0,
+                .exptime = static_cast<std::int64_t>(plan_.ttl_s.at(scatter(id ^ 0x74746c)))});
   pending_.push({moment.intended_ns, 0, 0, 0, kind, moment.measured});
 }
 
