@@ -19,7 +19,11 @@ class Connection:
         if isinstance(address, (str, bytes)):
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.socket.settimeout(settings.seconds(within))
-            self.socket.connect(address)
+            try:
+                self.socket.connect(address)
+            except OSError:
+                self.socket.close()
+                raise
         else:
             self.socket = socket.create_connection(address, timeout=settings.seconds(within))
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

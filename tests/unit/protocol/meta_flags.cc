@@ -1,7 +1,6 @@
 #include "protocol/meta_flags.h"
 
 #include <catch2/catch.hpp>
-#include <memory>
 #include <string>
 
 #include "parse_stream.h"
@@ -13,12 +12,9 @@ namespace {
 // The flags of one line, and what parsing them said.
 struct ParsedFlags {
   explicit ParsedFlags(std::string_view words)
-      : line(std::string(words) + "\r\na value"),
-        request(testing::text(line).request),
-        error(flags.parse(request)) {}
+      : outcome(testing::text(std::string(words) + "\r\na value")), error(flags.parse(outcome.request)) {}
 
-  std::string line;
-  Request request;
+  testing::Outcome outcome;
   MetaFlags flags;
   std::string_view error;
 };
@@ -66,7 +62,7 @@ TEST_CASE("a base64 key is decoded, into any bytes") {
   const ParsedFlags parsed("mg AP8gCg== b k");
   REQUIRE(parsed.error.empty());
   CHECK(parsed.flags.key == std::string_view("\0\xff \n", 4));
-  CHECK(parsed.request.key == "AP8gCg==");
+  CHECK(parsed.outcome.request.key == "AP8gCg==");
   CHECK(ParsedFlags("mg YQ==").flags.key == "YQ==");
 }
 

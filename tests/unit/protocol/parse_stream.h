@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -111,15 +112,16 @@ class ParseStream {
   bool closed_ = false;
 };
 
-// The outcome of one call.
+// The outcome of one call, with the input that it points into.
 struct Outcome {
+  std::unique_ptr<const std::string> input;
   Parsed parsed;
   Request request;
 };
 
 inline Outcome parse_once(Parse parse, std::string_view input, std::uint64_t max_value_bytes = 1 << 20) {
-  Outcome outcome;
-  outcome.parsed = parse(input, ParseLimits{max_value_bytes}, outcome.request);
+  Outcome outcome{std::make_unique<const std::string>(input), {}, {}};
+  outcome.parsed = parse(*outcome.input, ParseLimits{max_value_bytes}, outcome.request);
   return outcome;
 }
 inline Outcome text(std::string_view input, std::uint64_t max_value_bytes = 1 << 20) {

@@ -1,0 +1,260 @@
+#include "server/net/connection.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "serving.h"
+
+using namespace lmc;
+using namespace lmc::net;
+using namespace lmc::net::test;
+
+namespace {
+
+std::string repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+std::string set_command(std::string_view key, std::size_t bytes) {
+  return "set " + std::string(key) + " 0 0 " + std::to_string(bytes) + "\r\n" + std::string(bytes, 'x') + "\r\n";
+}
+
+}  // namespace
+
+TEST_CASE("a pipelined batch of 50 gets costs one read and one write") {
+  Serving serving;
+  Pair pair(serving);
+  REQUIRE(pair.ask("set k 0 0 1\r\nv\r\n") == "STORED\r\n");
+  serving.sockets.reads = serving.sockets.writes = 0;
+  CHECK(pair.ask(repeated("get k\r\n", 50)) == repeated("VALUE k 0 1\r\nv\r\nEND\r\n", 50));
+  CHECK(serving.sockets.reads == 1);
+  CHECK(serving.sockets.writes == 1);
+}
+
+TEST_CASE("replies come in request order over text, meta and rejected lines") {
+  Serving serving;
+  Pair pair(serving);
+  CHECK(pair.ask("set a 0 0 1\r\n1\r\nmn\r\nbogus\r\nget a\r\nmg a v\r\n") ==
+        "STORED\r\nMN\r\nERROR\r\nVALUE a 0 1\r\n1\r\nEND\r\nVA 1\r\n1\r\n");
+}
+
+TEST_CASE("a request is executed whole however it is cut") {
+  Serving serving;
+  Pair pair(serving);
+  const std::string request = "set key 5 0 10\r\n0123456789\r\nget key\r\n";
+  std::string replies;
+  for (const char byte : request) replies += pair.ask({&byte, 1});
+  CHECK(replies == "STORED\r\nVALUE key 5 10\r\n0123456789\r\nEND\r\n");
+}
+
+TEST_CASE("an idle connection holds no input buffer") {
+  Serving serving;
+  Pair one(serving);
+  Pair two(serving);
+  REQUIRE(one.ask("mn\r\n") == "MN\r\n");
+  REQUIRE(two.ask("set big 0 0 100000\r\n" + std::string(100000, 'b') + "\r\n").empty());  // still incomplete
+  while (two.received().empty()) static_cast<void>(two.turn());
+  CHECK(serving.staging.used_bytes() == 0);
+}
+
+TEST_CASE("values of every size up to the limit arrive unharmed") {
+  Serving serving;
+  Pair pair(serving);
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{8191}, std::size_t{16384}, std::size_t{16385}, std::size_t{200000}, std::size_t{1000000}}) {
+    pair.send(set_command("k", bytes));
+    std::string reply;
+    for (int turns = 0; reply.empty() && turns < 1000; ++turns) {
+      static_cast<void>(pair.turn());
+      reply = pair.received();
+    }
+    REQUIRE(reply == "STORED\r\n");
+    pair.send("get k\r\n");
+    std::string value;
+    for (int turns = 0; !value.ends_with("END\r\n") && turns < 1000; ++turns) {
+      static_cast<void>(pair.turn());
+      value += pair.received();
+    }
+    CHECK(value == "VALUE k 0 " + std::to_string(bytes) + "\r\n" + std::string(bytes, 'x') + "\r\nEND\r\n");
+  }
+}
+
+TEST_CASE("a value beyond the limit is discarded unseen and the next request is served") {
+  Serving serving;
+  Pair pair(serving);
+  REQUIRE(pair.ask("set k 0 0 3\r\nold\r\n") == "STORED\r\n");
+  pair.send(set_command("k", 2'000'000) + "get k\r\nmn\r\n");
+  std::string replies;
+  for (int turns = 0; !replies.ends_with("MN\r\n") && turns < 1000; ++turns) {
+    static_cast<void>(pair.turn());
+    replies += pair.received();
+  }
+  CHECK(replies == "SERVER_ERROR object too large for cache\r\nEND\r\nMN\r\n");
+  CHECK(serving.staging.used_bytes() == 0);
+}
+
+TEST_CASE("where staging memory is exhausted a large set is refused, its old value goes, and the stream goes on") {
+  Serving serving(1000);
+  Pair pair(serving);
+  REQUIRE(pair.ask("set k 0 0 3\r\nold\r\n") == "STORED\r\n");
+  pair.send(set_command("k", 500'000) + "get k\r\nmn\r\n");
+  std::string replies;
+  for (int turns = 0; !replies.ends_with("MN\r\n") && turns < 1000; ++turns) {
+    static_cast<void>(pair.turn());
+    replies += pair.received();
+  }
+  CHECK(replies == "SERVER_ERROR out of memory storing object\r\nEND\r\nMN\r\n");
+}
+
+TEST_CASE("a connection yields after -R requests only while others wait") {
+  Serving serving;
+  Pair pair(serving);
+  pair.send(repeated("mn\r\n", 50));
+  CHECK(pair.turn(true) == Progress::kYielded);
+  CHECK(pair.received() == repeated("MN\r\n", 20));
+  CHECK(serving.traffic.yields.value() == 1);
+  CHECK(pair.go_on(false) == Progress::kNeedsInput);
+  CHECK(pair.received() == repeated("MN\r\n", 30));
+  CHECK(serving.traffic.yields.value() == 1);
+}
+
+TEST_CASE("a client that does not read its replies is not read from") {
+  Serving serving;
+  Pair pair(serving);
+  REQUIRE(pair.ask(set_command("k", 7000)) == "STORED\r\n");
+  serving.sockets.write_limit = 0;
+  std::string gets = repeated("get k\r\n", 1000);
+  pair.send(gets);
+  CHECK(pair.turn() == Progress::kBacklogged);
+  CHECK(pair.flushed == Flushed::kBlocked);
+  CHECK_FALSE(pair.connection.wants_input());
+
+  serving.sockets.write_limit = std::numeric_limits<std::size_t>::max();
+  std::size_t bytes = 0;
+  for (int turns = 0; turns < 1000 && bytes < 1000 * 7022; ++turns) {
+    static_cast<void>(pair.go_on());
+    bytes += pair.received().size();
+  }
+  CHECK(bytes == 1000 * (std::string("VALUE k 0 7000\r\n\r\nEND\r\n").size() + 7000));
+  CHECK(pair.connection.wants_input());
+}
+
+TEST_CASE("partial writes lose and double nothing") {
+  Serving serving;
+  Pair pair(serving);
+  REQUIRE(pair.ask(set_command("k", 30000)) == "STORED\r\n");
+  serving.sockets.write_limit = 777;
+  pair.send("get k\r\n");
+  std::string value;
+  for (int turns = 0; !value.ends_with("END\r\n") && turns < 1000; ++turns) {
+    static_cast<void>(pair.turn());
+    value += pair.received();
+  }
+  CHECK(value == "VALUE k 0 30000\r\n" + std::string(30000, 'x') + "\r\nEND\r\n");
+}
+
+TEST_CASE("the first byte tells the protocol, unless it is forced") {
+  Serving serving;
+  const std::string noop("\x80\x0a\0\0\0\0\0\0\0\0\0\0\1\2\3\4\0\0\0\0\0\0\0\0", 24);
+  {
+    Pair pair(serving);
+    const std::string reply = pair.ask(noop);
+    REQUIRE(reply.size() == 24);
+    CHECK(reply.substr(0, 2) == "\x81\x0a");
+    CHECK(reply.substr(12, 4) == "\1\2\3\4");
+  }
+  Pair forced(serving, commands::ProtocolChoice::kBinary);
+  static_cast<void>(forced.ask("mn\r\nmn\r\nmn\r\nmn\r\nmn\r\nmn\r\n"));
+  CHECK(forced.connection.state() == ConnectionState::kClosed);
+}
+
+TEST_CASE("quit closes when the replies before it are sent, and executes nothing behind it") {
+  Serving serving;
+  Pair pair(serving);
+  CHECK(pair.ask("mn\r\nquit\r\nmn\r\n") == "MN\r\n");
+  CHECK(pair.connection.state() == ConnectionState::kClosed);
+}
+
+TEST_CASE("a client that half-closes gets its replies first") {
+  Serving serving;
+  Pair pair(serving);
+  serving.sockets.write_limit = 0;
+  pair.send("mn\r\n");
+  pair.half_close();
+  static_cast<void>(pair.turn());
+  static_cast<void>(pair.turn());
+  CHECK(pair.connection.state() == ConnectionState::kDraining);
+  serving.sockets.write_limit = std::numeric_limits<std::size_t>::max();
+  static_cast<void>(pair.go_on());
+  CHECK(pair.received() == "MN\r\n");
+  CHECK(pair.connection.state() == ConnectionState::kClosed);
+}
+
+TEST_CASE("a client that goes in the middle of a value leaves nothing behind") {
+  Serving serving;
+  Pair pair(serving);
+  pair.send("set k 0 0 500000\r\nabc");
+  static_cast<void>(pair.turn());
+  static_cast<void>(pair.turn());
+  pair.hang_up();
+  static_cast<void>(pair.turn());
+  CHECK(pair.connection.state() == ConnectionState::kClosed);
+  pair.connection.close(serving.bench);
+  CHECK(serving.staging.used_bytes() == 0);
+  Pair other(serving);
+  CHECK(other.ask("get k\r\n") == "END\r\n");
+}
+
+TEST_CASE("a line that is too long closes the connection, unless it is a get") {
+  Serving serving;
+  Pair pair(serving);
+  static_cast<void>(pair.ask(std::string(10000, 'a')));
+  CHECK(pair.connection.state() == ConnectionState::kClosed);
+
+  Pair multiget(serving);
+  multiget.send("get" + repeated(" key", 30000) + "\r\n");
+  std::string reply;
+  for (int turns = 0; reply.empty() && turns < 1000; ++turns) {
+    static_cast<void>(multiget.turn());
+    reply = multiget.received();
+  }
+  CHECK(reply == "END\r\n");
+}
+
+TEST_CASE("a reply source is asked for more as its connection drains, and later requests wait for it") {
+  Serving serving;
+  Pair pair(serving);
+  for (int i = 0; i < 5000; ++i) {
+    REQUIRE(pair.ask("set key" + std::to_string(i) + " 0 0 1 \r\nx\r\n") == "STORED\r\n");
+  }
+  pair.send("lru_crawler metadump all\r\n");
+  static_cast<void>(pair.turn());
+  pair.send("mn\r\n");
+  std::string dump = pair.received();
+  for (int turns = 0; !dump.ends_with("MN\r\n") && turns < 10000; ++turns) {
+    static_cast<void>(pair.connection.wants_input() ? pair.turn() : pair.go_on());
+    dump += pair.received();
+  }
+  CHECK(std::count(dump.begin(), dump.end(), '=') >= 5000);
+  CHECK(dump.ends_with("END\r\nMN\r\n"));
+}
+
+TEST_CASE("a watcher waits, is woken, and goes when its client does") {
+  Serving serving;
+  Pair watcher(serving);
+  Pair client(serving);
+  REQUIRE(watcher.ask("watch fetchers\r\n") == "OK\r\n");
+  static_cast<void>(watcher.go_on());
+  REQUIRE(watcher.connection.state() == ConnectionState::kWaiting);
+  REQUIRE(client.ask("get nothing\r\n") == "END\r\n");
+  REQUIRE(serving.control.woken.size() == 1);
+  CHECK(serving.control.woken.front() == watcher.connection.id());
+  watcher.connection.wake();
+  static_cast<void>(watcher.go_on());
+  CHECK(watcher.received().find("type=item_get key=nothing status=not_found") != std::string::npos);
+  static_cast<void>(watcher.go_on());
+  watcher.hang_up();
+  static_cast<void>(watcher.turn());
+  CHECK(watcher.connection.state() == ConnectionState::kClosed);
+}
