@@ -17,6 +17,7 @@
 #include <span>
 #include <string_view>
 
+#include "server/commands/prefix_counters.h"
 #include "server/store/types.h"
 
 namespace lmc::commands {
@@ -24,6 +25,8 @@ namespace lmc::commands {
 enum class Counter : std::uint8_t {
   kGet,  // keys asked for, by get, gets, gat, mg, binary gets
   kGetMiss,
+  kGetExpired,  // misses that met an expired item
+  kGetFlushed,  // ... a flushed one
   kFlush,
   kTouch,  // touch and gat
   kTouchMiss,
@@ -52,7 +55,6 @@ enum class StreamCounter : std::uint8_t {
 
 inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::kCount);
 inline constexpr std::size_t kStreamCounters = static_cast<std::size_t>(StreamCounter::kCount);
-inline constexpr std::size_t kStreams = 2;
 inline constexpr std::size_t kMaxWorkers = 256;  // limit of -t
 
 [[nodiscard]] std::string_view counter_name(Counter counter);
@@ -61,7 +63,7 @@ inline constexpr std::size_t kMaxWorkers = 256;  // limit of -t
 // A sum over workers, at one moment.
 struct CounterSums {
   std::array<std::uint64_t, kCounters> plain{};
-  std::array<std::array<std::uint64_t, kStreamCounters>, kStreams> by_stream{};
+  std::array<std::array<std::uint64_t, kStreamCounters>, store::kStreams> by_stream{};
 
   [[nodiscard]] std::uint64_t of(Counter counter) const { return plain[static_cast<std::size_t>(counter)]; }
   [[nodiscard]] std::uint64_t of(StreamCounter counter, store::Stream stream) const {
@@ -88,7 +90,15 @@ class alignas(64) WorkerCounters {
     cell.store(cell.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   std::array<Cell, kCounters> plain_{};
-  std::array<std::array<Cell, kStreamCounters>, kStreams> by_stream_{};
+  std::array<std::array<Cell, kStreamCounters>, store::kStreams> by_stream_{};
+};
+
+// The walks over the index that `lru_crawler` starts, as its commands and stats show them. Any thread, relaxed.
+struct CrawlerCounters {
+  std::atomic<unsigned> running{0};  // crawls and dumps
+  std::atomic<std::uint64_t> starts{0};
+  std::atomic<std::uint64_t> items_checked{0};
+  std::atomic<std::uint64_t> reclaimed{0};
 };
 
 class CounterBoard {
@@ -103,6 +113,10 @@ class CounterBoard {
   [[nodiscard]] CounterSums sums() const;
   void reset();
 
+  // What is counted per process, not per worker.
+  [[nodiscard]] PrefixCounters& prefixes() { return prefixes_; }
+  [[nodiscard]] CrawlerCounters& crawler() { return crawler_; }
+
  private:
   [[nodiscard]] CounterSums raw_sums() const;
 
@@ -110,6 +124,8 @@ class CounterBoard {
   std::span<WorkerCounters> counters_;
   mutable std::mutex baseline_mutex_;
   CounterSums baseline_;  // guarded by baseline_mutex_
+  PrefixCounters prefixes_;
+  CrawlerCounters crawler_;
 };
 
 }  // namespace lmc::commands

@@ -1,7 +1,7 @@
 // The executor: runs parsed requests against the store and writes their replies. One per worker.
 //
-// Decisions (what `add` does to a present key, when a meta get wins) are in the files beside this one, as functions over
-// the present item; formats are protocol's. This class only routes.
+// Decisions (what `add` does to a present key, when a meta get wins) are in the files beside this one, as functions
+// over the present item; formats are protocol's. This class only routes.
 //
 // Threads: used by its worker only. Session turns are the worker's business: run() is called within one.
 #pragma once

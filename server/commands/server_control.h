@@ -21,9 +21,9 @@ struct ConnectionId {
 // One row of `stats conns`.
 struct ConnectionInfo {
   int fd = -1;
-  std::string address;         // "tcp:127.0.0.1:4711", "unix:/path", "udp:..."
+  std::string address;  // "tcp:127.0.0.1:4711", "unix:/path", "udp:..."
   std::string listen_address;
-  std::string_view state;      // conn_listening, conn_read, ...
+  std::string_view state;  // conn_listening, conn_read, ...
   std::uint32_t idle_seconds = 0;
 };
 
@@ -37,6 +37,13 @@ struct NetCounters {
   std::uint64_t idle_kicks = 0;
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
+  std::uint64_t listen_disabled_us = 0;  // time spent not accepting
+  std::uint64_t reserved_fds = 0;        // descriptors that are not for clients
+  std::uint64_t read_buffers = 0;        // held by connections or spare
+  std::uint64_t read_buffer_bytes = 0;
+  std::uint64_t read_buffer_bytes_free = 0;  // ... of which spare
+  std::uint64_t reply_blocks = 0;            // as read buffers
+  std::uint64_t reply_block_bytes = 0;
   bool accepting = true;
 };
 

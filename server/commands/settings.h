@@ -66,6 +66,8 @@ struct Settings {
   std::string user;         // -u
   std::string pid_file;     // -P
 
+  std::string event_library;  // libevent's version, filled in by net; shown only
+
   // --- the reclaimer under its names in memcached; shown, changed by `lru`, `slabs`, `lru_crawler`, else without
   // meaning ---
   std::atomic<bool> lru_crawler_enabled = true;      // -o no_lru_crawler; lru_crawler enable|disable
