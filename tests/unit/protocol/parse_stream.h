@@ -43,24 +43,26 @@ class ParseStream {
 
   // `bytes` arrive behind what is there.
   void feed(std::string_view bytes) {
-    buffer_ += bytes;
-    while (!closed_ && step()) {
+    rest_ += bytes;
+    // A copy of exactly its size, so that a sanitizer sees a look behind the end.
+    const std::string buffer(rest_);
+    std::string_view input = buffer;
+    while (!closed_ && step(input)) {
     }
+    rest_ = input;
   }
 
   [[nodiscard]] const std::string& log() const { return log_; }
   [[nodiscard]] bool closed() const { return closed_; }
 
  private:
-  // One outcome; false when there is nothing more to do.
-  bool step() {
-    const std::size_t passed_over = swallow_ < buffer_.size() ? static_cast<std::size_t>(swallow_) : buffer_.size();
-    buffer_.erase(0, passed_over);
+  // Takes one outcome off `input`; false when there is nothing more to do.
+  bool step(std::string_view& input) {
+    const std::size_t passed_over = swallow_ < input.size() ? static_cast<std::size_t>(swallow_) : input.size();
+    input.remove_prefix(passed_over);
     swallow_ -= passed_over;
-    if (buffer_.empty()) return false;
+    if (input.empty()) return false;
 
-    // A copy of exactly its size, so that a sanitizer sees a look behind the end.
-    const std::string input(buffer_);
     Request request;
     const Parsed parsed = parse_(input, limits_, request);
     check(parsed, request, input);
@@ -78,7 +80,7 @@ class ParseStream {
         closed_ = true;
         return false;
     }
-    buffer_.erase(0, parsed.consumed);
+    input.remove_prefix(parsed.consumed);
     swallow_ = parsed.swallow;
     return true;
   }
@@ -106,7 +108,7 @@ class ParseStream {
 
   Parse parse_;
   ParseLimits limits_;
-  std::string buffer_;
+  std::string rest_;
   std::string log_;
   std::uint64_t swallow_ = 0;
   bool closed_ = false;
