@@ -153,9 +153,7 @@ class Daemon(unittest.TestCase):
             pid_file, port = os.path.join(directory, "pid"), free_port()
             result = run([settings.server_path(), *user_arguments(), "-d", "-P", pid_file, "-p", port, "-l", "127.0.0.1"], within=20)
             self.assertEqual(0, result.returncode, result.stdout)
-            poll(lambda: os.path.exists(pid_file) and open(pid_file).read().endswith("\n"), "the pid file")
-            with open(pid_file) as file:
-                pid = int(file.read())
+            pid = int(poll(lambda: _text(pid_file), "the pid file"))
             try:
                 poll(lambda: _accepts(port), "the daemon to listen")
                 with Connection(("127.0.0.1", port)) as connection:
@@ -178,6 +176,16 @@ class Daemon(unittest.TestCase):
         result = run([settings.server_path(), "-p", free_port(), "-l", "127.0.0.1"], within=10)
         self.assertNotEqual(0, result.returncode)
         self.assertIn("-u", result.stdout)
+
+
+def _text(path):
+    """The complete lines of a file, or None while there are none."""
+    try:
+        with open(path) as file:
+            text = file.read()
+    except FileNotFoundError:
+        return None
+    return text if text.endswith("\n") else None
 
 
 def _accepts(port):

@@ -1,7 +1,7 @@
 """Random requests of the meta protocol, within what memcached 1.6.18 already had and answers like later versions.
 
 Left out, because 1.6.18 lacks or differs: E anywhere, C on mg and ma, x on md, N on ms, ms return flags s, q on an ma that
-creates, mgdump. Those are in probes.py and test_meta_newer.py.
+creates, mgdump. Those are in probes.py and test_meta.py.
 """
 
 import base64

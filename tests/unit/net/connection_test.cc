@@ -62,7 +62,8 @@ TEST_CASE("an idle connection holds no input buffer") {
 TEST_CASE("values of every size up to the limit arrive unharmed") {
   Serving serving;
   Pair pair(serving);
-  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{8191}, std::size_t{16384}, std::size_t{16385}, std::size_t{200000}, std::size_t{1000000}}) {
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{8191}, std::size_t{16384},
+                                  std::size_t{16385}, std::size_t{200000}, std::size_t{1000000}}) {
     pair.send(set_command("k", bytes));
     std::string reply;
     for (int turns = 0; reply.empty() && turns < 1000; ++turns) {

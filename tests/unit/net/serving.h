@@ -1,5 +1,5 @@
-// Everything a Connection or a Worker needs around it, for tests: a small store, settings, counters, a control that does
-// nothing but remember, and socket calls that are counted and can be made to fail.
+// Everything a Connection or a Worker needs around it, for tests: a small store, settings, counters, a control that
+// does nothing but remember, and socket calls that are counted and can be made to fail.
 #pragma once
 
 #include <fcntl.h>
@@ -121,7 +121,8 @@ class Pair {
     std::string all;
     char part[65536];
     ssize_t n = 0;
-    while ((n = ::recv(client.get(), part, sizeof(part), MSG_DONTWAIT)) > 0) all.append(part, static_cast<std::size_t>(n));
+    while ((n = ::recv(client.get(), part, sizeof(part), MSG_DONTWAIT)) > 0)
+      all.append(part, static_cast<std::size_t>(n));
     return all;
   }
   void hang_up() { client.reset(); }
