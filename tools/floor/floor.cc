@@ -44,6 +44,7 @@ struct Connection {
   RequestCounter counter;
   std::string rest;    // the unfinished line or header of the last read
   std::string unsent;  // what the socket did not take; nothing is read until it is gone
+  std::size_t unsent_taken = 0;
 };
 
 class Server {
@@ -97,10 +98,13 @@ class Server {
   }
 
   void resume(Connection& connection) {
-    const ssize_t sent = send(connection.socket, connection.unsent.data(), connection.unsent.size(), MSG_NOSIGNAL);
+    const std::string_view left = std::string_view(connection.unsent).substr(connection.unsent_taken);
+    const ssize_t sent = send(connection.socket, left.data(), left.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) return end(connection);
-    if (sent > 0) connection.unsent.erase(0, static_cast<std::size_t>(sent));
-    if (!connection.unsent.empty()) return;
+    if (sent > 0) connection.unsent_taken += static_cast<std::size_t>(sent);
+    if (connection.unsent_taken != connection.unsent.size()) return;
+    connection.unsent.clear();
+    connection.unsent_taken = 0;
     event_del(connection.writable);
     event_add(connection.readable, nullptr);
   }
