@@ -104,9 +104,12 @@ bool Mutation::put(const NewItem& item, std::span<const std::string_view> value_
 }
 
 Stream Mutation::stream_for_put() {
-  if (found_) return Stream::kFresh;
-  if (!session_.state_->parts.ghost.take(key_)) return Stream::kFresh;
-  session_.state_->tally.add(Count::kGhostHits);
+  Session::State& state = *session_.state_;
+  // An overwrite is no demotion: the key stays in the queue it is in.
+  if (found_) return state.parts.arena.segment(state.parts.arena.segment_of(found_.slot.address())).stream;
+  if (!state.parts.ghost.take(key_)) return Stream::kFresh;
+  state.tally.add(Count::kGhostHits);
+  state.parts.reclaimer.fresh_share().report_ghost_hit();
   return Stream::kSurvivor;
 }
 

@@ -58,6 +58,7 @@ struct Session::State {
   Tally& tally;
   UnixSeconds now;
   Session::Miss last_miss = Session::Miss::kAbsent;
+  std::uint64_t hits = 0;
   std::uint64_t appended_bytes = 0;  // since the last share of reclaiming was done
 };
 

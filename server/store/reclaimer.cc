@@ -16,12 +16,25 @@ constexpr double kCompactBelowWithoutEviction = 0.95;
 constexpr std::uint32_t kRefreshedPerChoice = 64;
 }  // namespace
 
+void FreshShare::adapt(std::uint64_t survivor_segments, std::uint64_t all_segments, std::uint64_t median_sequence) {
+  old_before_.store(median_sequence, std::memory_order_relaxed);
+  if (++segments_in_window_ * kWindowsPerTurnover < all_segments) return;
+  segments_in_window_ = 0;
+  const auto ghost = static_cast<double>(ghost_hits_.exchange(0, std::memory_order_relaxed));
+  const auto old = static_cast<double>(old_hits_.exchange(0, std::memory_order_relaxed)) * kHitSampling;
+  // The ghost list remembers about as many keys as the whole memory holds.
+  const double value_of_room = ghost / static_cast<double>(all_segments);
+  const double value_of_old = old / (static_cast<double>(survivor_segments) / 2 + 1);
+  share_ = std::clamp(share_ + (value_of_room > value_of_old ? kStepUp : -kStepDown), least_, kMostShare);
+}
+
 Reclaimer::Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy)
     : arena_(arena),
       index_(index),
       log_(log),
       ghost_(ghost),
       policy_(policy),
+      fresh_share_(policy.min_fresh_share),
       expired_share_(arena.segment_count(), 0) {}
 
 std::uint32_t Reclaimer::shortage() const {
@@ -59,7 +72,9 @@ std::optional<Reclaimer::Victim> Reclaimer::choose(UnixSeconds now) {
   if (sparse && log_.take(*sparse)) return make(*sparse, Why::kCompact);
   if (!policy_.evict) return std::nullopt;
   ghost_.fit(index_.item_count());
-  const double fresh_limit = policy_.fresh_share * static_cast<double>(log_.usable_segments());
+  fresh_share_.adapt(log_.sealed_segments(Stream::kSurvivor), log_.usable_segments(),
+                     log_.median_sequence(Stream::kSurvivor));
+  const double fresh_limit = fresh_share_.share() * static_cast<double>(log_.usable_segments());
   const bool fresh_first = static_cast<double>(log_.sealed_segments(Stream::kFresh)) > fresh_limit;
   for (const Stream stream :
        {fresh_first ? Stream::kFresh : Stream::kSurvivor, fresh_first ? Stream::kSurvivor : Stream::kFresh})

@@ -11,6 +11,7 @@
 // Threads: one at a time, guarded by lock(). Work is bounded by the bytes given to step().
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,9 +27,45 @@ namespace lmc::store {
 
 struct ReclaimPolicy {
   bool evict = true;
-  double fresh_share = 0.10;    // of the usable segments; above it fresh segments are evicted first
-  double compact_below = 0.50;  // living share of a segment's bytes below which it is compacted instead of evicting
+  double min_fresh_share = 0.10;  // of the usable segments; above its share the fresh stream is evicted first
+  double compact_below = 0.70;    // living share of a segment's bytes below which it is compacted instead of evicting
   std::uint8_t promote_frequency = 1;  // accesses a fresh record needs to be moved to the survivor stream
+};
+
+// Finds the fresh stream's share. S3-FIFO's tenth is right while the same keys stay popular; when the working set moves
+// on, the survivor stream is full of what was popular before, and newcomers need room to prove themselves. So two
+// marginal values are compared, in hits per byte: of more room for the fresh stream (keys that came back while the
+// ghost list remembered them) and of the older half of the survivor stream (hits there). The share moves towards the
+// greater.
+//
+// Threads: the hits are reported by any session (relaxed: they are statistics); share() and adapt() by the reclaimer.
+class FreshShare {
+ public:
+  explicit FreshShare(double least) : least_(least), share_(least) {}
+
+  static constexpr unsigned kHitSampling = 32;  // one hit in so many is reported
+  void report_ghost_hit() { ghost_hits_.fetch_add(1, std::memory_order_relaxed); }
+  void report_sampled_hit(Stream stream, std::uint64_t sequence) {
+    if (stream == Stream::kSurvivor && sequence < old_before_.load(std::memory_order_relaxed))
+      old_hits_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] double share() const { return share_; }
+  // Once for each segment evicted. `median_sequence`: survivor segments opened before it are the older half.
+  void adapt(std::uint64_t survivor_segments, std::uint64_t all_segments, std::uint64_t median_sequence);
+
+ private:
+  static constexpr double kMostShare = 0.90;
+  static constexpr double kStepUp = 0.10;  // fast up: every request of a new working set is a miss until it has room
+  static constexpr double kStepDown = 0.02;
+  static constexpr std::uint64_t kWindowsPerTurnover = 64;  // adjustments while the whole memory is evicted once
+
+  double least_;
+  double share_;
+  std::uint64_t segments_in_window_ = 0;
+  std::atomic<std::uint64_t> ghost_hits_{0};
+  std::atomic<std::uint64_t> old_hits_{0};
+  std::atomic<std::uint64_t> old_before_{0};
 };
 
 class Reclaimer {
@@ -36,6 +73,8 @@ class Reclaimer {
   Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy);
 
   [[nodiscard]] SpinLock& lock() { return lock_; }
+
+  [[nodiscard]] FreshShare& fresh_share() { return fresh_share_; }
 
   // Segments that should be free and are not.
   [[nodiscard]] std::uint32_t shortage() const;
@@ -77,6 +116,7 @@ class Reclaimer {
   Log& log_;
   Ghost& ghost_;
   ReclaimPolicy policy_;
+  FreshShare fresh_share_;
   SpinLock lock_;
   std::optional<Victim> victim_;
   std::vector<std::uint8_t> expired_share_;  // per segment, of its used bytes, in 255ths; estimated
