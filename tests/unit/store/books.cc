@@ -80,7 +80,8 @@ class Auditor {
         wrong("chunk of " + std::string(record.key()), i, 0);
       bytes += chunk.payload().size();
     }
-    if (bytes != directory.total_bytes()) wrong("bytes of " + std::string(record.key()), directory.total_bytes(), bytes);
+    if (bytes != directory.total_bytes())
+      wrong("bytes of " + std::string(record.key()), directory.total_bytes(), bytes);
   }
 
   Arena& arena_;

@@ -19,8 +19,7 @@ RecordShape item_of(std::size_t record_bytes) {
 
 // Appends one record that fills what is left of a fresh segment; the segment stays open.
 Log::Reservation fill_segment(Bench& bench, Stream stream = Stream::kFresh) {
-  auto reservation =
-      bench.log.reserve(stream, item_of(bench.arena.segment_bytes() - kSegmentHeaderBytes), {});
+  auto reservation = bench.log.reserve(stream, item_of(bench.arena.segment_bytes() - kSegmentHeaderBytes), {});
   REQUIRE(reservation);
   return *reservation;
 }
@@ -184,7 +183,8 @@ TEST_CASE("adopting takes over what holds something living, by age, and frees th
   Bench bench(kMiB);
   std::vector<SegmentId> segments;
   for (int i = 0; i < 3; ++i) segments.push_back(sealed_segment(bench, i == 1 ? Stream::kSurvivor : Stream::kFresh));
-  for (const SegmentId id : {segments[2], segments[0], segments[1]}) bench.arena.live(id).store(std::uint64_t{1} << 32 | 64);
+  for (const SegmentId id : {segments[2], segments[0], segments[1]})
+    bench.arena.live(id).store(std::uint64_t{1} << 32 | 64);
   bench.arena.live(segments[1]).store(0);
   Log log(bench.arena, bench.grace);
   log.adopt();

@@ -104,8 +104,8 @@ TEST_CASE("optional fields are there in every combination and cost nothing when 
     CHECK(record->client_flags() == ((flags & kWithClientFlags) != 0 ? 8u : 0u));
     CHECK(record->key() == "k");
     CHECK(record->payload() == "value");
-    CHECK(record->record_bytes() == (24 + 6 + ((flags & kWithCas) != 0 ? 8u : 0u) +
-                                     ((flags & kWithClientFlags) != 0 ? 4u : 0u) + 7) / 8 * 8);
+    CHECK(record->record_bytes() ==
+          (24 + 6 + ((flags & kWithCas) != 0 ? 8u : 0u) + ((flags & kWithClientFlags) != 0 ? 4u : 0u) + 7) / 8 * 8);
   }
 }
 

@@ -49,8 +49,9 @@ std::string patterned(std::uint64_t bytes, std::uint64_t seed) {
 MutateResult Cache::set(std::string_view key, std::string_view value, const NewItem& item) {
   session.begin_turn(now);
   const HashedKey hashed = session.hash(key);
-  const MutateResult result =
-      session.mutate(hashed, value.size(), [&](Mutation& mutation) { (void)mutation.put(item, {&value, 1}); });
+  const MutateResult result = session.mutate(hashed, value.size(), [&](Mutation& mutation) {
+    (void)mutation.put(item, {&value, 1});
+  });
   session.end_turn();
   return result;
 }
@@ -81,8 +82,7 @@ std::uint64_t Cache::cas(std::string_view key) {
 
 MutateResult Cache::erase(std::string_view key) {
   session.begin_turn(now);
-  const MutateResult result =
-      session.mutate(session.hash(key), 0, [](Mutation& mutation) { (void)mutation.erase(); });
+  const MutateResult result = session.mutate(session.hash(key), 0, [](Mutation& mutation) { (void)mutation.erase(); });
   session.end_turn();
   return result;
 }

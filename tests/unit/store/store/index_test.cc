@@ -1,0 +1,245 @@
+#include "server/store/index.h"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "books.h"
+#include "support.h"
+
+using namespace lmc::store;
+using namespace lmc::store::test;
+
+namespace {
+
+std::string key_of(unsigned i) {
+  return "key" + std::to_string(i);
+}
+
+// Makes the index believe in this many items more, so that it splits without them.
+void force_splits(Bench& bench, unsigned splits) {
+  const std::uint64_t items = bench.index.item_count();
+  bench.index.set_item_count(~std::uint64_t{0} / 8);
+  REQUIRE(bench.index.grow(splits) == splits);
+  bench.index.set_item_count(items);
+}
+
+}  // namespace
+
+TEST_CASE("a slot keeps marker, frequency and address apart") {
+  const LogAddress far{kMaxArenaBytes - 8};
+  const Slot slot = Slot::make((1u << 24) - 1, 3, far);
+  CHECK(slot.marker() == (1u << 24) - 1);
+  CHECK(slot.frequency() == 3);
+  CHECK(slot.address() == far);
+  CHECK(slot.with_frequency(1).frequency() == 1);
+  CHECK(slot.with_frequency(1).address() == far);
+  CHECK(slot.with_frequency(1).marker() == slot.marker());
+  CHECK_FALSE(Slot::make(0, 0, {8}).empty());
+}
+
+TEST_CASE("the hash depends on key and seed only, and the second is not the first") {
+  Bench bench(kMiB);
+  const HashedKey once = bench.index.hash("apple");
+  const HashedKey again = bench.index.hash("apple");
+  CHECK(once.first == again.first);
+  CHECK(once.second == again.second);
+  CHECK(once.first != once.second);
+  CHECK(bench.index.hash("apples").first != once.first);
+  bench.arena.head().hash_seed ^= 1;
+  CHECK(bench.index.hash("apple").first != once.first);
+}
+
+TEST_CASE("what is inserted is found, what is replaced is found anew, what is erased is gone") {
+  Bench bench(kMiB);
+  REQUIRE(bench.put("a", "1"));
+  REQUIRE(bench.put("b", "2"));
+  CHECK(bench.get("a") == "1");
+  CHECK(bench.index.item_count() == 2);
+  REQUIRE(bench.put("a", "3"));
+  CHECK(bench.get("a") == "3");
+  CHECK(bench.get("b") == "2");
+  CHECK(bench.index.item_count() == 2);
+  REQUIRE(bench.erase("a"));
+  CHECK_FALSE(bench.get("a"));
+  CHECK(bench.get("b") == "2");
+  CHECK(bench.index.item_count() == 1);
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("the frequency rises to three and stays there; a slot that changed is left alone") {
+  Bench bench(kMiB);
+  REQUIRE(bench.put("a", "1"));
+  const HashedKey key = bench.index.hash("a");
+  for (unsigned i = 0; i < 5; ++i) {
+    CHECK(bench.index.find(key).slot.frequency() == std::min(i, 3u));
+    bench.raise("a", 1);
+  }
+  REQUIRE(bench.put("b", "1"));
+  const Index::Found stale = bench.index.find(bench.index.hash("b"));
+  REQUIRE(bench.put("b", "2"));
+  Index::raise_frequency(stale);
+  CHECK(bench.index.find(bench.index.hash("b")).slot.frequency() == 0);
+  CHECK(bench.get("b") == "2");
+}
+
+TEST_CASE("keys that share both buckets overflow into chains and all stay findable") {
+  Bench bench(4 * kMiB);
+  // Keys are inserted under one forged hash, so all of them fall into the same two buckets.
+  const HashedKey base = bench.index.hash("base");
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < 100; ++i) names.push_back(key_of(i));
+  const auto forged = [&](const std::string& name) { return HashedKey{name, base.first, base.second}; };
+  for (const std::string& name : names) {
+    RecordShape shape;
+    shape.key_bytes = static_cast<std::uint8_t>(name.size());
+    const auto reservation = bench.log.reserve(Stream::kFresh, shape, {});
+    REQUIRE(reservation);
+    std::memcpy(reservation->record->body(), name.data(), name.size());
+    const HashedKey key = forged(name);
+    const Index::BucketLock lock(bench.index, key);
+    REQUIRE(bench.index.insert(key, lock.pair(), reservation->address));
+  }
+  CHECK(bench.index.overflow_count() >= (100 - 14) / 7);
+  for (const std::string& name : names) CHECK(bench.index.find(forged(name)));
+  const std::uint64_t overflow_before = bench.index.overflow_count();
+  for (const std::string& name : names) {
+    const HashedKey key = forged(name);
+    const Index::BucketLock lock(bench.index, key);
+    bench.index.erase(bench.index.find_locked(key, lock.pair()));
+  }
+  for (const std::string& name : names) CHECK_FALSE(bench.index.find(forged(name)));
+  CHECK(bench.index.item_count() == 0);
+  CHECK(bench.index.overflow_count() == overflow_before);
+}
+
+TEST_CASE("a full overflow area refuses the insert and changes nothing") {
+  Bench bench(4 * kMiB);
+  bench.arena.head().overflow_used.store(static_cast<std::uint32_t>(bench.arena.head().overflow_capacity));
+  const HashedKey base = bench.index.hash("base");
+  const auto insert = [&](unsigned i) {
+    const std::string name = key_of(i);
+    const HashedKey key{name, base.first, base.second};
+    const Index::BucketLock lock(bench.index, key);
+    return bench.index.insert(key, lock.pair(), {64 + 8 * i});
+  };
+  unsigned inserted = 0;
+  while (inserted < 100 && insert(inserted)) ++inserted;
+  CHECK(inserted == 2 * kSlotsPerBucket);
+  CHECK(bench.index.item_count() == inserted);
+}
+
+TEST_CASE("the table grows one bucket a split, over several doublings, and every key stays findable") {
+  Bench bench(4 * kMiB);
+  constexpr unsigned kKeys = 20000;
+  for (unsigned i = 0; i < kKeys; ++i) REQUIRE(bench.put(key_of(i), std::to_string(i)));
+  const std::uint64_t before = bench.index.bucket_count();
+  const unsigned capacity = static_cast<unsigned>(bench.arena.head().bucket_capacity - before);
+  for (unsigned done = 0; done < capacity;) {
+    const unsigned now = std::min(1000u, capacity - done);
+    force_splits(bench, now);
+    done += now;
+    for (unsigned i = done % 7; i < kKeys; i += 97) REQUIRE(bench.get(key_of(i)) == std::to_string(i));
+  }
+  CHECK(bench.index.bucket_count() == before + capacity);
+  for (unsigned i = 0; i < kKeys; ++i) REQUIRE(bench.get(key_of(i)) == std::to_string(i));
+  CHECK(audit(bench.arena) == "");
+  bench.index.set_item_count(~std::uint64_t{0} / 8);
+  CHECK(bench.index.grow(5) == 0);  // at capacity
+}
+
+TEST_CASE("the table grows to its target fill and no further") {
+  Bench bench(4 * kMiB);
+  bench.index.set_item_count(kInitialBuckets * kTargetItemsPerFourBuckets / 4);
+  CHECK(bench.index.grow(10) == 0);
+  bench.index.set_item_count(kInitialBuckets * kTargetItemsPerFourBuckets / 4 + 10);
+  CHECK(bench.index.grow(10) == 2);
+}
+
+TEST_CASE("a split starts from a clean bucket, whatever lay there") {
+  Bench bench(4 * kMiB);
+  REQUIRE(bench.put("a", "1"));
+  Bucket& next = bench.arena.buckets()[bench.index.bucket_count()];
+  for (auto& place : next.slots) place.store(~std::uint64_t{0});
+  next.control.store(17);
+  force_splits(bench, 1);
+  CHECK(bench.get("a") == "1");
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("an overflow bucket starts clean, whatever lay there") {
+  Bench bench(4 * kMiB);
+  for (auto& place : bench.arena.overflow()[0].slots) place.store(~std::uint64_t{0});
+  bench.arena.overflow()[0].control.store(5);
+  const HashedKey base = bench.index.hash("base");
+  for (unsigned i = 0; i < 2 * kSlotsPerBucket + 1; ++i) {
+    const std::string name = key_of(i);
+    const HashedKey key{name, base.first, base.second};
+    const Index::BucketLock lock(bench.index, key);
+    REQUIRE(bench.index.insert(key, lock.pair(), {64 + 8 * i}));
+  }
+  unsigned seen = 0;
+  const Index::Pair pair = bench.index.locate(base);
+  bench.index.visit_bucket(pair.first, [&](const Index::Found&) { ++seen; });
+  bench.index.visit_bucket(pair.second, [&](const Index::Found&) { ++seen; });
+  CHECK(seen == 2 * kSlotsPerBucket + 1);
+}
+
+TEST_CASE("a reader never misses a present key while buckets split") {
+  Bench bench(4 * kMiB);
+  constexpr unsigned kKeys = 5000;
+  for (unsigned i = 0; i < kKeys; ++i) REQUIRE(bench.put(key_of(i), "v"));
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> missed{0};
+  std::atomic<std::uint64_t> looked{0};
+  std::thread reader([&] {
+    for (unsigned i = 0; !stop.load(std::memory_order_relaxed); i = (i + 1) % kKeys) {
+      if (!bench.index.find(bench.index.hash(key_of(i)))) missed.fetch_add(1);
+      looked.fetch_add(1, std::memory_order_relaxed);
+    }
+  });
+  while (looked.load() < 100) std::this_thread::yield();
+  const auto capacity = static_cast<unsigned>(bench.arena.head().bucket_capacity - bench.index.bucket_count());
+  force_splits(bench, capacity);
+  const std::uint64_t at_end = looked.load();
+  while (looked.load() < at_end + 100) std::this_thread::yield();
+  stop = true;
+  reader.join();
+  CHECK(missed.load() == 0);
+}
+
+TEST_CASE("visiting all buckets sees every item once when nothing changes") {
+  Bench bench(4 * kMiB);
+  for (unsigned i = 0; i < 1000; ++i) REQUIRE(bench.put(key_of(i), "v"));
+  std::multiset<std::string> seen;
+  for (std::uint64_t b = 0; b < bench.index.bucket_count(); ++b)
+    bench.index.visit_bucket(
+        b, [&](const Index::Found& found) { seen.emplace(bench.arena.record(found.slot.address()).key()); });
+  CHECK(seen.size() == 1000);
+  CHECK(std::set<std::string>(seen.begin(), seen.end()).size() == 1000);
+}
+
+TEST_CASE("repair frees locks, drops what does not belong and rebuilds the overflow list") {
+  Bench bench(4 * kMiB);
+  for (unsigned i = 0; i < 1000; ++i) REQUIRE(bench.put(key_of(i), "v"));
+  Bucket* buckets = bench.arena.buckets();
+  const Index::Pair pair = bench.index.locate(bench.index.hash(key_of(3)));
+  buckets[pair.first].lock();
+  buckets[(pair.first + 1) % kInitialBuckets].set_overflow(999999);
+  bench.arena.head().overflow_used.store(7);
+  bench.arena.head().overflow_free.store(3);
+  bench.index.repair_links();
+  std::uint64_t kept = 0;
+  bench.index.repair_buckets(0, bench.index.bucket_count(), [&](std::uint64_t bucket, const Index::Found& found) {
+    const std::string_view key = bench.arena.record(found.slot.address()).key();
+    const bool keep = key != key_of(5) && bench.index.belongs(found.slot, bucket, key);
+    kept += keep ? 1u : 0u;
+    return keep;
+  });
+  CHECK(kept == 999);
+  CHECK_FALSE(bench.get(key_of(5)));
+  REQUIRE(bench.put(key_of(3), "new"));
+  CHECK(bench.get(key_of(3)) == "new");
+}

@@ -1,0 +1,210 @@
+#include "server/store/log.h"
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+#include "support.h"
+
+using namespace lmc::store;
+using namespace lmc::store::test;
+
+namespace {
+
+RecordShape item_of(std::size_t record_bytes) {
+  RecordShape shape;
+  shape.key_bytes = 1;
+  shape.payload_bytes = static_cast<std::uint32_t>(record_bytes - kRecordHeaderBytes - 1);
+  return shape;
+}
+
+// Appends one record that fills what is left of a fresh segment; the segment stays open.
+Log::Reservation fill_segment(Bench& bench, Stream stream = Stream::kFresh) {
+  auto reservation =
+      bench.log.reserve(stream, item_of(bench.arena.segment_bytes() - kSegmentHeaderBytes), {});
+  REQUIRE(reservation);
+  return *reservation;
+}
+
+SegmentId sealed_segment(Bench& bench, Stream stream = Stream::kFresh) {
+  const Log::Reservation reservation = fill_segment(bench, stream);
+  bench.log.complete(reservation);
+  bench.log.seal_open(stream);
+  return bench.arena.segment_of(reservation.address);
+}
+
+}  // namespace
+
+TEST_CASE("records lie back to back behind the segment's header, with rising versions") {
+  Bench bench(kMiB);
+  const auto first = bench.log.reserve(Stream::kFresh, item_of(40), {});
+  const auto second = bench.log.reserve(Stream::kFresh, item_of(48), {});
+  REQUIRE((first && second));
+  const SegmentId segment = bench.arena.segment_of(first->address);
+  CHECK(first->address.offset == bench.arena.start_of(segment).offset + kSegmentHeaderBytes);
+  CHECK(second->address.offset == first->address.offset + 40);
+  CHECK(first->record->version() == Version{1});
+  CHECK(second->record->version() == Version{2});
+  CHECK(bench.log.last_version() == Version{2});
+  CHECK(bench.arena.segment(segment).used_bytes.load() == kSegmentHeaderBytes + 88);
+  CHECK(bench.arena.segment(segment).state.load() == SegmentState::kOpen);
+}
+
+TEST_CASE("a record that keeps its version draws none") {
+  Bench bench(kMiB);
+  const auto kept = bench.log.reserve(Stream::kSurvivor, item_of(40), {Version{77}});
+  REQUIRE(kept);
+  CHECK(kept->record->version() == Version{77});
+  CHECK(bench.log.last_version() == Version{0});
+  CHECK(bench.log.draw_version() == Version{1});
+}
+
+TEST_CASE("the two streams append to different segments") {
+  Bench bench(kMiB);
+  const auto fresh = bench.log.reserve(Stream::kFresh, item_of(40), {});
+  const auto survivor = bench.log.reserve(Stream::kSurvivor, item_of(40), {});
+  REQUIRE((fresh && survivor));
+  CHECK(bench.arena.segment_of(fresh->address) != bench.arena.segment_of(survivor->address));
+  CHECK(bench.arena.segment(bench.arena.segment_of(survivor->address)).stream == Stream::kSurvivor);
+}
+
+TEST_CASE("a record fills a segment to its last byte, and the next one opens another") {
+  Bench bench(kMiB);
+  const Log::Reservation full = fill_segment(bench);
+  CHECK(bench.log.open_room(Stream::kFresh) == 0);
+  const auto next = bench.log.reserve(Stream::kFresh, item_of(32), {});
+  REQUIRE(next);
+  CHECK(bench.arena.segment_of(next->address) != bench.arena.segment_of(full.address));
+  CHECK(bench.arena.segment(bench.arena.segment_of(full.address)).state.load() == SegmentState::kSealed);
+  CHECK(bench.log.sealed_segments(Stream::kFresh) == 1);
+}
+
+TEST_CASE("the last free segments are the survivor stream's, and a refused reservation changes nothing") {
+  Bench bench(kMiB);
+  std::uint32_t opened = 0;
+  while (auto reservation =
+             bench.log.reserve(Stream::kFresh, item_of(bench.arena.segment_bytes() - kSegmentHeaderBytes), {})) {
+    bench.log.complete(*reservation);
+    ++opened;
+  }
+  CHECK(opened == bench.arena.segment_count() - kSurvivorReserve);
+  CHECK(bench.log.free_segments() == kSurvivorReserve);
+  const Version before = bench.log.last_version();
+  CHECK_FALSE(bench.log.reserve(Stream::kFresh, item_of(64), {}));
+  CHECK(bench.log.last_version() == before);
+  for (std::uint32_t i = 0; i < kSurvivorReserve; ++i) fill_segment(bench, Stream::kSurvivor);
+  CHECK_FALSE(bench.log.reserve(Stream::kSurvivor, item_of(64), {}));
+}
+
+TEST_CASE("a segment with an append under way is not taken") {
+  Bench bench(kMiB);
+  const Log::Reservation first = fill_segment(bench);
+  bench.log.seal_open(Stream::kFresh);
+  const SegmentId segment = bench.arena.segment_of(first.address);
+  CHECK_FALSE(bench.log.take(segment));
+  CHECK_FALSE(bench.log.take_oldest(Stream::kFresh));
+  bench.log.complete(first);
+  CHECK(bench.log.take(segment));
+  CHECK_FALSE(bench.log.take(segment));
+}
+
+TEST_CASE("segments are taken oldest first, a pinned one is passed over, one that is put back is the oldest again") {
+  Bench bench(kMiB);
+  std::vector<SegmentId> segments;
+  for (int i = 0; i < 3; ++i) segments.push_back(sealed_segment(bench));
+  {
+    const SegmentPin pin(bench.log.pins(segments[0]));
+    CHECK(bench.log.take_oldest(Stream::kFresh) == segments[1]);
+    CHECK_FALSE(bench.log.take(segments[0]));
+  }
+  bench.log.put_back(segments[1]);
+  CHECK(bench.log.take_oldest(Stream::kFresh) == segments[1]);
+  CHECK(bench.log.take_oldest(Stream::kFresh) == segments[0]);
+  CHECK(bench.log.take_oldest(Stream::kFresh) == segments[2]);
+  CHECK_FALSE(bench.log.take_oldest(Stream::kFresh));
+}
+
+TEST_CASE("a retired segment is free when its readers are gone and its pins released, not before") {
+  Bench bench(kMiB);
+  const SegmentId segment = sealed_segment(bench);
+  const std::uint32_t free_before = bench.log.free_segments();
+  bench.grace.enter(0);
+  REQUIRE(bench.log.take(segment));
+  bench.log.retire(segment);
+  CHECK(bench.log.retired_segments() == 1);
+  bench.log.collect();
+  CHECK(bench.log.free_segments() == free_before);
+  {
+    const SegmentPin pin(bench.log.pins(segment));
+    bench.grace.leave(0);
+    bench.log.collect();
+    CHECK(bench.log.free_segments() == free_before);
+  }
+  bench.log.collect();
+  CHECK(bench.log.free_segments() == free_before + 1);
+  CHECK(bench.log.retired_segments() == 0);
+  CHECK(bench.arena.segment(segment).state.load() == SegmentState::kFree);
+  CHECK(bench.arena.segment(segment).used_bytes.load() == 0);
+}
+
+TEST_CASE("a moved pin pins once") {
+  Bench bench(kMiB);
+  std::atomic<std::uint32_t>& pins = bench.log.pins({3});
+  {
+    SegmentPin first(pins);
+    SegmentPin second(std::move(first));
+    SegmentPin third;
+    third = std::move(second);
+    CHECK(pins.load() == 1);
+  }
+  CHECK(pins.load() == 0);
+}
+
+TEST_CASE("fewer usable segments are withheld as they become free, more are given back") {
+  Bench bench(2 * kMiB);
+  const SegmentId segment = sealed_segment(bench);
+  bench.log.set_usable(16);
+  CHECK(bench.log.usable_segments() == 16);
+  CHECK(bench.log.free_segments() == 15);
+  bench.log.set_usable(32);
+  CHECK(bench.log.free_segments() == 31);
+  std::vector<SegmentId> more;
+  for (int i = 0; i < 24; ++i) more.push_back(sealed_segment(bench));
+  bench.log.set_usable(16);
+  CHECK(bench.log.free_segments() == kSurvivorReserve);
+  for (const SegmentId id : more) {
+    REQUIRE(bench.log.take(id));
+    bench.log.retire(id);
+  }
+  bench.log.collect();
+  CHECK(bench.log.free_segments() == 15);
+  (void)segment;
+}
+
+TEST_CASE("adopting takes over what holds something living, by age, and frees the rest") {
+  Bench bench(kMiB);
+  std::vector<SegmentId> segments;
+  for (int i = 0; i < 3; ++i) segments.push_back(sealed_segment(bench, i == 1 ? Stream::kSurvivor : Stream::kFresh));
+  for (const SegmentId id : {segments[2], segments[0], segments[1]}) bench.arena.live(id).store(std::uint64_t{1} << 32 | 64);
+  bench.arena.live(segments[1]).store(0);
+  Log log(bench.arena, bench.grace);
+  log.adopt();
+  CHECK(log.free_segments() == bench.arena.segment_count() - 2);
+  CHECK(log.take_oldest(Stream::kFresh) == segments[0]);
+  CHECK(log.take_oldest(Stream::kFresh) == segments[2]);
+  CHECK_FALSE(log.take_oldest(Stream::kSurvivor));
+}
+
+TEST_CASE("bytes are noted by the power of two of seconds they have to live when their segment is opened") {
+  Bench bench(kMiB);
+  const auto reservation = bench.log.reserve(Stream::kFresh, item_of(64), {});
+  REQUIRE(reservation);
+  const SegmentEntry& segment = bench.arena.segment(bench.arena.segment_of(reservation->address));
+  bench.log.note_expiry(reservation->address, 1, later(1));
+  bench.log.note_expiry(reservation->address, 2, later(7));
+  bench.log.note_expiry(reservation->address, 4, UnixSeconds{5});  // long past
+  bench.log.note_expiry(reservation->address, 8, kNeverExpires);
+  bench.log.note_expiry(reservation->address, 16, UnixSeconds{0xffffffff});
+  CHECK(segment.expiring_bytes[0].load() == 5);
+  CHECK(segment.expiring_bytes[2].load() == 2);
+  CHECK(segment.expiring_bytes[kExpirySlots - 1].load() == 24);
+}
