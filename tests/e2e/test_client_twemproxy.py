@@ -31,7 +31,7 @@ class Twemproxy(unittest.TestCase):
         with open(path, "w") as file:
             file.write(_CONFIGURATION.format(port=port, first=first, second=second))
         log = os.path.join(directory.name, "log")
-        proxy = subprocess.Popen(["nutcracker", "-c", path, "-o", log, "-s", str(stats_port), "-a", "127.0.0.1"],
+        proxy = subprocess.Popen(["/usr/sbin/nutcracker", "-c", path, "-o", log, "-s", str(stats_port), "-a", "127.0.0.1"],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(proxy.wait)
         self.addCleanup(proxy.terminate)
