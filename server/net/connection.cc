@@ -305,14 +305,13 @@ void Connection::log_requests(Bench& bench, const Batch& batch) const {
   for (std::size_t i = 0; i < batch.count; ++i) {
     std::string_view text = input_.unread().substr(begin, bench.ends[i] - begin);
     begin = bench.ends[i];
-    std::string line = "<" + std::to_string(socket_.get()) + " ";
     if (protocol_ == ProtocolChoice::kBinary) {
-      line += "binary opcode " + std::to_string(bench.requests[i].opcode);
+      bench.log.about(LogLevel::kConnections, socket_.get(),
+                      std::string("binary opcode ").append(std::to_string(bench.requests[i].opcode)));
     } else {
-      text = text.substr(0, std::min(text.find_first_of("\r\n"), kMaxLoggedBytes));
-      line.append(text);
+      bench.log.about(LogLevel::kConnections, socket_.get(),
+                      text.substr(0, std::min(text.find_first_of("\r\n"), kMaxLoggedBytes)));
     }
-    bench.log.line(LogLevel::kConnections, line);
   }
 }
 

@@ -30,10 +30,17 @@ void Log::line(LogLevel level, std::string_view text) {
   unsigned dropped = 0;
   if (!enabled(level) || !within_rate(dropped)) return;
   std::string out;
-  if (dropped > 0) out = "(" + std::to_string(dropped) + " lines more in the last second were not written)\n";
+  if (dropped > 0) out.append(std::to_string(dropped)).append(" more lines were not written: too many in one second\n");
   out.append(text).push_back('\n');
   // One write per line, so that lines of several threads do not mix. A stderr that is gone is nothing to act on.
   if (::write(fd_, out.data(), out.size()) < 0) return;
+}
+
+void Log::about(LogLevel level, int fd, std::string_view text) {
+  if (!enabled(level)) return;
+  std::string out("<");
+  out.append(std::to_string(fd)).append(" ").append(text);
+  line(level, out);
 }
 
 void Log::error(LogLevel level, std::string_view text, int error_number) {

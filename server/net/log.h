@@ -27,6 +27,8 @@ class Log {
   }
   // One line; the line end is added. Nothing if the level is off.
   void line(LogLevel level, std::string_view text);
+  // "<28 text": of the connection or listener with that descriptor.
+  void about(LogLevel level, int fd, std::string_view text);
   // "text: Permission denied"
   void error(LogLevel level, std::string_view text, int error_number);
 

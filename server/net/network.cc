@@ -73,8 +73,7 @@ Network::~Network() {
 void Network::listen(const ListenPlan& plan) {
   const auto add = [this](Endpoint endpoint) {
     if (endpoint.protocol == commands::ProtocolChoice::kNegotiate) endpoint.protocol = settings_.protocol;
-    log_.line(LogLevel::kConnections,
-              "<" + std::to_string(endpoint.socket.get()) + " server listening on " + endpoint.address);
+    log_.about(LogLevel::kConnections, endpoint.socket.get(), "server listening on " + endpoint.address);
     acceptor_.add(std::move(endpoint));
   };
   std::vector<const Endpoint*> with_ports;

@@ -331,9 +331,8 @@ void Worker::sweep_idle() {
 
 void Worker::announce(const Entry& entry) const {
   if (around_.log.enabled(LogLevel::kConnections)) {
-    around_.log.line(LogLevel::kConnections, "<" + std::to_string(entry.connection.fd()) +
-                                                 " new client connection from " +
-                                                 peer_text(entry.peer, entry.listener));
+    around_.log.about(LogLevel::kConnections, entry.connection.fd(),
+                      "new client connection from " + peer_text(entry.peer, entry.listener));
   }
   if (!around_.shared.watch.wants(commands::WatchKind::kConnections)) return;
   const std::string host = entry.host();
@@ -342,8 +341,8 @@ void Worker::announce(const Entry& entry) const {
 
 void Worker::announce_end(const Entry& entry, std::string_view reason) const {
   if (around_.log.enabled(LogLevel::kConnections)) {
-    around_.log.line(LogLevel::kConnections,
-                     "<" + std::to_string(entry.connection.fd()) + " connection closed (" + std::string(reason) + ")");
+    around_.log.about(LogLevel::kConnections, entry.connection.fd(),
+                      std::string("connection closed: ").append(reason));
   }
   if (!around_.shared.watch.wants(commands::WatchKind::kConnections)) return;
   const std::string host = entry.host();
