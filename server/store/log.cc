@@ -174,7 +174,9 @@ void Log::collect() {
   if (retired_count_.load(std::memory_order_relaxed) == 0) return;
   const std::lock_guard guard(lock_);
   const auto reusable = [this](const Retired& retired) {
-    if (pins_[retired.id.value].load(std::memory_order_acquire) != 0 || !grace_.passed(retired.ticket)) return false;
+    // The grace period first: a reader pins within its turn, so once every turn that could see the segment is over, its
+    // pins can only go down. The other way round a pin could come between the two questions.
+    if (!grace_.passed(retired.ticket) || pins_[retired.id.value].load(std::memory_order_acquire) != 0) return false;
     release(retired.id);
     return true;
   };

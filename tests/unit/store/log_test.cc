@@ -1,6 +1,8 @@
 #include "server/store/log.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 #include <vector>
 
 #include "support.h"
@@ -207,4 +209,43 @@ TEST_CASE("bytes are noted by the power of two of seconds they have to live when
   CHECK(segment.expiring_bytes[0].load() == 5);
   CHECK(segment.expiring_bytes[2].load() == 2);
   CHECK(segment.expiring_bytes[kExpirySlots - 1].load() == 24);
+}
+
+TEST_CASE("a pin taken within a turn keeps its segment, whenever it is collected") {
+  Bench bench(kMiB);
+  constexpr std::uint32_t kNothing = ~std::uint32_t{0};
+  std::atomic<std::uint32_t> current{kNothing};  // the segment that readers can reach
+  std::atomic<bool> stop{false};
+  std::atomic<unsigned> lost{0};
+  std::thread reader([&] {
+    while (!stop.load(std::memory_order_relaxed)) {
+      bench.grace.enter(0);
+      const std::uint32_t id = current.load(std::memory_order_seq_cst);
+      if (id == kNothing) {
+        bench.grace.leave(0);
+        continue;
+      }
+      const SegmentPin pin(bench.log.pins({id}));
+      const std::uint64_t sequence = bench.arena.segment({id}).sequence.load();
+      bench.grace.leave(0);
+      for (int i = 0; i < 20; ++i) {
+        const SegmentEntry& segment = bench.arena.segment({id});
+        if (segment.state.load() == SegmentState::kFree || segment.sequence.load() != sequence) ++lost;
+      }
+    }
+  });
+  for (int round = 0; round < 500000; ++round) {
+    const SegmentId id = sealed_segment(bench);
+    current.store(id.value);
+    const bool taken = bench.log.take(id);
+    current.store(kNothing);
+    if (!taken) {  // pinned already: once the pin is gone
+      while (!bench.log.take(id)) std::this_thread::yield();
+    }
+    bench.log.retire(id);
+    while (bench.log.retired_segments() != 0) bench.log.collect();
+  }
+  stop = true;
+  reader.join();
+  CHECK(lost.load() == 0);
 }
