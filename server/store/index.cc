@@ -86,6 +86,11 @@ Index::BucketLock::~BucketLock() {
   index_.buckets_[pair_.first].unlock();
 }
 
+void Index::clear(Bucket& bucket) {
+  for (auto& place : bucket.slots) place.store(0, std::memory_order_relaxed);
+  bucket.control.store(0, std::memory_order_relaxed);
+}
+
 unsigned Index::empty_slots(const Bucket& bucket) {
   unsigned empty = 0;
   for (const auto& place : bucket.slots) empty += place.load(std::memory_order_relaxed) == 0 ? 1u : 0u;
@@ -102,6 +107,7 @@ std::uint32_t Index::take_overflow() {
   }
   const std::uint32_t used = head_.overflow_used.load(std::memory_order_relaxed);
   if (used >= head_.overflow_capacity) return 0;
+  clear(arena_.overflow()[used]);
   head_.overflow_used.store(used + 1, std::memory_order_relaxed);
   return used + 1;
 }
@@ -175,6 +181,7 @@ bool Index::split_one() {
   const auto moves = [tag_bit](const Slot& slot) { return (slot.marker() >> (1 + tag_bit) & 1) != 0; };
 
   source.lock();
+  clear(target);
   target.lock();
   bool fits = true;
   for (Bucket* b = &source; b != nullptr && fits; b = next(*b)) {
@@ -202,7 +209,7 @@ bool Index::split_one() {
   } else {
     for (Bucket* b = &target; b != nullptr; b = next(*b))
       for (auto& place : b->slots) place.store(0, std::memory_order_relaxed);
-    release_empty_tail(target);
+    while (next(target) != nullptr) release_empty_tail(target);
   }
   target.unlock();
   source.unlock();
@@ -244,11 +251,6 @@ void Index::repair_links() {
     free = i + 1;
   }
   head_.overflow_free.store(free, std::memory_order_relaxed);
-  // A split that was filling the next bucket when the process ended had not published it.
-  if (count < head_.bucket_capacity) {
-    buckets_[count].control.store(0, std::memory_order_relaxed);
-    for (auto& place : buckets_[count].slots) place.store(0, std::memory_order_relaxed);
-  }
 }
 
 void Index::repair_buckets(std::uint64_t begin, std::uint64_t end, const Keep& keep) {

@@ -218,3 +218,32 @@ TEST_CASE("repair frees locks, drops what does not belong and rebuilds the overf
   REQUIRE(bench.put(key_of(3), "new"));
   CHECK(bench.get(key_of(3)) == "new");
 }
+
+TEST_CASE("a split starts from a clean bucket, whatever lay there") {
+  Bench bench(kRoomToGrow);
+  REQUIRE(bench.put("a", "1"));
+  Bucket& next = bench.arena.buckets()[bench.index.bucket_count()];
+  for (auto& place : next.slots) place.store(~std::uint64_t{0});
+  next.control.store(17);
+  force_splits(bench, 1);
+  CHECK(bench.get("a") == "1");
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("an overflow bucket starts clean, whatever lay there") {
+  Bench bench(kRoomToGrow);
+  for (auto& place : bench.arena.overflow()[0].slots) place.store(~std::uint64_t{0});
+  bench.arena.overflow()[0].control.store(5);
+  const HashedKey base = bench.index.hash("base");
+  for (unsigned i = 0; i < 2 * kSlotsPerBucket + 1; ++i) {
+    const std::string name = key_of(i);
+    const HashedKey key{name, base.first, base.second};
+    const Index::BucketLock lock(bench.index, key);
+    REQUIRE(bench.index.insert(key, lock.pair(), {64 + 8 * i}));
+  }
+  unsigned seen = 0;
+  const Index::Pair pair = bench.index.locate(base);
+  bench.index.visit_bucket(pair.first, [&](const Index::Found&) { ++seen; });
+  bench.index.visit_bucket(pair.second, [&](const Index::Found&) { ++seen; });
+  CHECK(seen == 2 * kSlotsPerBucket + 1);
+}
