@@ -19,8 +19,8 @@ struct DatagramSocket::Reply {
   commands::ReplyQueue queue;
 };
 
-DatagramSocket::DatagramSocket(Endpoint endpoint, commands::ConnectionId id)
-    : endpoint_(std::move(endpoint)), datagram_(new char[kMaxDatagramBytes]) {
+DatagramSocket::DatagramSocket(Endpoint endpoint, commands::ConnectionId id, store::UnixSeconds now)
+    : endpoint_(std::move(endpoint)), datagram_(new char[kMaxDatagramBytes]), last_request_s_(now.value) {
   client_.id = id;
   client_.fd = endpoint_.socket.get();
   client_.datagram = true;

@@ -24,7 +24,7 @@ inline constexpr unsigned kDatagramsPerTurn = 32;
 
 class DatagramSocket {
  public:
-  DatagramSocket(Endpoint endpoint, commands::ConnectionId id);
+  DatagramSocket(Endpoint endpoint, commands::ConnectionId id, store::UnixSeconds now);
   ~DatagramSocket();
 
   void receive(Bench& bench);

@@ -79,7 +79,7 @@ struct Worker::Entry {
 
 struct Worker::Datagrams {
   Datagrams(Worker& owner, Endpoint endpoint, commands::ConnectionId id)
-      : worker(owner), socket(std::move(endpoint), id) {}
+      : worker(owner), socket(std::move(endpoint), id, owner.around_.clock.now()) {}
   Worker& worker;
   DatagramSocket socket;
   Event read_event;

@@ -1,5 +1,6 @@
 #include "server/net/connection.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -54,8 +55,10 @@ TEST_CASE("an idle connection holds no input buffer") {
   Pair one(serving);
   Pair two(serving);
   REQUIRE(one.ask("mn\r\n") == "MN\r\n");
-  REQUIRE(two.ask("set big 0 0 100000\r\n" + std::string(100000, 'b') + "\r\n").empty());  // still incomplete
-  while (two.received().empty()) static_cast<void>(two.turn());
+  REQUIRE(two.ask("set big 0 0 100000\r\nbbb").empty());
+  static_cast<void>(two.turn());
+  CHECK(serving.staging.used_bytes() > 100000);
+  REQUIRE(two.ask_until(std::string(99997, 'b') + "\r\n", "\r\n") == "STORED\r\n");
   CHECK(serving.staging.used_bytes() == 0);
 }
 
@@ -64,19 +67,8 @@ TEST_CASE("values of every size up to the limit arrive unharmed") {
   Pair pair(serving);
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{8191}, std::size_t{16384},
                                   std::size_t{16385}, std::size_t{200000}, std::size_t{1000000}}) {
-    pair.send(set_command("k", bytes));
-    std::string reply;
-    for (int turns = 0; reply.empty() && turns < 1000; ++turns) {
-      static_cast<void>(pair.turn());
-      reply = pair.received();
-    }
-    REQUIRE(reply == "STORED\r\n");
-    pair.send("get k\r\n");
-    std::string value;
-    for (int turns = 0; !value.ends_with("END\r\n") && turns < 1000; ++turns) {
-      static_cast<void>(pair.turn());
-      value += pair.received();
-    }
+    REQUIRE(pair.ask_until(set_command("k", bytes), "\r\n") == "STORED\r\n");
+    const std::string value = pair.ask_until("get k\r\n", "\r\nEND\r\n");
     CHECK(value == "VALUE k 0 " + std::to_string(bytes) + "\r\n" + std::string(bytes, 'x') + "\r\nEND\r\n");
   }
 }
@@ -85,12 +77,7 @@ TEST_CASE("a value beyond the limit is discarded unseen and the next request is 
   Serving serving;
   Pair pair(serving);
   REQUIRE(pair.ask("set k 0 0 3\r\nold\r\n") == "STORED\r\n");
-  pair.send(set_command("k", 2'000'000) + "get k\r\nmn\r\n");
-  std::string replies;
-  for (int turns = 0; !replies.ends_with("MN\r\n") && turns < 1000; ++turns) {
-    static_cast<void>(pair.turn());
-    replies += pair.received();
-  }
+  const std::string replies = pair.ask_until(set_command("k", 2'000'000) + "get k\r\nmn\r\n", "MN\r\n");
   CHECK(replies == "SERVER_ERROR object too large for cache\r\nEND\r\nMN\r\n");
   CHECK(serving.staging.used_bytes() == 0);
 }
@@ -99,12 +86,7 @@ TEST_CASE("where staging memory is exhausted a large set is refused, its old val
   Serving serving(1000);
   Pair pair(serving);
   REQUIRE(pair.ask("set k 0 0 3\r\nold\r\n") == "STORED\r\n");
-  pair.send(set_command("k", 500'000) + "get k\r\nmn\r\n");
-  std::string replies;
-  for (int turns = 0; !replies.ends_with("MN\r\n") && turns < 1000; ++turns) {
-    static_cast<void>(pair.turn());
-    replies += pair.received();
-  }
+  const std::string replies = pair.ask_until(set_command("k", 500'000) + "get k\r\nmn\r\n", "MN\r\n");
   CHECK(replies == "SERVER_ERROR out of memory storing object\r\nEND\r\nMN\r\n");
 }
 
@@ -144,14 +126,9 @@ TEST_CASE("a client that does not read its replies is not read from") {
 TEST_CASE("partial writes lose and double nothing") {
   Serving serving;
   Pair pair(serving);
-  REQUIRE(pair.ask(set_command("k", 30000)) == "STORED\r\n");
+  REQUIRE(pair.ask_until(set_command("k", 30000), "\r\n") == "STORED\r\n");
   serving.sockets.write_limit = 777;
-  pair.send("get k\r\n");
-  std::string value;
-  for (int turns = 0; !value.ends_with("END\r\n") && turns < 1000; ++turns) {
-    static_cast<void>(pair.turn());
-    value += pair.received();
-  }
+  const std::string value = pair.ask_until("get k\r\n", "END\r\n");
   CHECK(value == "VALUE k 0 30000\r\n" + std::string(30000, 'x') + "\r\nEND\r\n");
 }
 
@@ -214,12 +191,7 @@ TEST_CASE("a line that is too long closes the connection, unless it is a get") {
   CHECK(pair.connection.state() == ConnectionState::kClosed);
 
   Pair multiget(serving);
-  multiget.send("get" + repeated(" key", 30000) + "\r\n");
-  std::string reply;
-  for (int turns = 0; reply.empty() && turns < 1000; ++turns) {
-    static_cast<void>(multiget.turn());
-    reply = multiget.received();
-  }
+  const std::string reply = multiget.ask_until("get" + repeated(" key", 30000) + "\r\n", "\r\n");
   CHECK(reply == "END\r\n");
 }
 
@@ -231,12 +203,7 @@ TEST_CASE("a reply source is asked for more as its connection drains, and later 
   }
   pair.send("lru_crawler metadump all\r\n");
   static_cast<void>(pair.turn());
-  pair.send("mn\r\n");
-  std::string dump = pair.received();
-  for (int turns = 0; !dump.ends_with("MN\r\n") && turns < 10000; ++turns) {
-    static_cast<void>(pair.connection.wants_input() ? pair.turn() : pair.go_on());
-    dump += pair.received();
-  }
+  const std::string dump = pair.ask_until("mn\r\n", "MN\r\n");
   CHECK(std::count(dump.begin(), dump.end(), '=') >= 5000);
   CHECK(dump.ends_with("END\r\nMN\r\n"));
 }

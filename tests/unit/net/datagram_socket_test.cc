@@ -18,7 +18,7 @@ namespace {
 struct Udp {
   Udp()
       : server(std::move(open_udp({.given = "127.0.0.1", .host = "127.0.0.1", .port = {}, .protocol = {}}, 0, 1)[0][0]),
-               {1}) {
+               {1}, kNow) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

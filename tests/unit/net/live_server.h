@@ -17,6 +17,7 @@
 #include "server/commands/watch.h"
 #include "server/net/network.h"
 #include "server/store/store.h"
+#include "serving.h"
 
 namespace lmc::net::test {
 
@@ -95,7 +96,7 @@ class LiveServer {
                      .port_file = {}});
     counters.emplace(settings.worker_threads);
     watch.emplace(*network, settings.watcher_buffer_bytes);
-    store.emplace(store::StoreOptions{.memory_bytes = std::uint64_t{64} << 20, .now = clock.now()});
+    store.emplace(small_store(clock.now()));
     network->start(*store, *counters, *watch);
     port = network->listeners().front()->port;
     main_thread = std::thread([this] { ended_by = network->run(); });

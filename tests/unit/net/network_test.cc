@@ -84,7 +84,7 @@ TEST_CASE("traffic is counted, and counted anew after a reset") {
   const Client client(server.port);
   REQUIRE(client.ask("mn\r\n") == "MN\r\n");
   CHECK(server.network->net_counters().bytes_read == 4);
-  CHECK(server.network->net_counters().bytes_written == 4);
+  CHECK(eventually([&] { return server.network->net_counters().bytes_written == 4; }));
   server.network->reset_net_counters();
   CHECK(server.network->net_counters().bytes_read == 0);
   CHECK(server.network->net_counters().total_connections == 0);

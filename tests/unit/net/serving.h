@@ -70,13 +70,20 @@ class IdleControl final : public commands::ServerControl {
 
 inline constexpr store::UnixSeconds kNow{1700000000};
 
+inline store::StoreOptions small_store(store::UnixSeconds now) {
+  store::StoreOptions options;
+  options.memory_bytes = std::uint64_t{64} << 20;
+  options.now = now;
+  return options;
+}
+
 struct Serving {
   Serving() : Serving(std::uint64_t{64} << 20) {}
   explicit Serving(std::uint64_t staging_bytes) : staging(staging_bytes) {}
 
   commands::Settings settings;
   IdleControl control;
-  store::Store store{store::StoreOptions{.memory_bytes = std::uint64_t{64} << 20, .now = kNow}};
+  store::Store store{small_store(kNow)};
   commands::CounterBoard counters{1};
   commands::WatchHub watch{control, 1 << 16};
   store::Session session{store};
@@ -150,6 +157,17 @@ class Pair {
     static_cast<void>(turn());
     return received();
   }
+  // As many turns as it takes until the replies end so; sends as the socket takes it.
+  std::string ask_until(std::string_view bytes, std::string_view end) {
+    std::string replies;
+    for (int turns = 0; !replies.ends_with(end) && turns < 10000; ++turns) {
+      const ssize_t n = bytes.empty() ? 0 : ::write(client.get(), bytes.data(), bytes.size());
+      if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+      static_cast<void>(connection.wants_input() ? this->turn() : go_on());
+      replies += received();
+    }
+    return replies;
+  }
 
  private:
   struct Ends {
@@ -159,8 +177,6 @@ class Pair {
   static Ends make_pair() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0) throw std::runtime_error("socketpair");
-    const int bytes = 4 << 20;
-    ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
     return {Fd(ends[0]), Fd(ends[1])};
   }
   Pair(Serving& serving, commands::ProtocolChoice protocol, Ends ends)

@@ -91,6 +91,7 @@ TEST_CASE("a watcher on one worker is told of what happens on another") {
   LiveServer server;
   const Client watcher(server.port);
   const Client other(server.port);
+  REQUIRE(other.ask("mn\r\n") == "MN\r\n");
   REQUIRE(watcher.ask("watch fetchers connevents\r\n") == "OK\r\n");
   REQUIRE(other.ask("get nothing\r\n") == "END\r\n");
   CHECK(watcher.read_until("\n").find("key=nothing status=not_found") != std::string::npos);
