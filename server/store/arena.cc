@@ -58,7 +58,7 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-Arena::Arena(const Options& options) {
+Arena::Arena(const Options& options) : Arena() {  // delegating: if what follows throws, the destructor cleans up
   if (options.memory_bytes < kMinSegments * kMinSegmentBytes)
     throw std::runtime_error("memory limit of " + std::to_string(options.memory_bytes) +
                              " bytes is too small; give at least " + std::to_string(kMinSegments * kMinSegmentBytes) +
@@ -151,6 +151,8 @@ void Arena::check_found(const Superblock& wanted) {
   } else if (const std::uint64_t in_use = present.buckets.load();
              in_use < kInitialBuckets || in_use > wanted.bucket_capacity) {
     why_not_ = "the memory file's index size is out of bounds";
+  } else if (present.version.load() > kMaxVersion) {
+    why_not_ = "the memory file's last version is out of bounds";
   } else {
     found_ = true;
     found_in_use_ = present.in_use.load(std::memory_order_acquire) != 0;

@@ -150,6 +150,7 @@ class Arena {
   void discard(SegmentId id) const;
 
  private:
+  Arena() = default;
   void map(const Options& options);
   void advise(const Options& options) const;
   void check_found(const Superblock& wanted);

@@ -219,6 +219,11 @@ void Log::adopt() {
     return arena_.segment(a).sequence.load(std::memory_order_relaxed) <
            arena_.segment(b).sequence.load(std::memory_order_relaxed);
   });
+  if (!used.empty()) {
+    const std::uint64_t latest = arena_.segment(used.back()).sequence.load(std::memory_order_relaxed);
+    if (arena_.head().sequence.load(std::memory_order_relaxed) < latest)
+      arena_.head().sequence.store(latest, std::memory_order_relaxed);
+  }
   for (const SegmentId id : used) {
     const unsigned stream = index_of(arena_.segment(id).stream);
     sealed_[stream].push_back(id);

@@ -122,6 +122,9 @@ Recovered recover(Arena& arena, Index& index, Log& log) {
     dropped += bad;
   });
   index.set_item_count(kept);
+  // A flush that is newer than every record would kill what is still to come.
+  Superblock& head = arena.head();
+  head.flush_version.store(std::min(head.flush_version.load(), head.version.load()));
   log.adopt();
   return {kept, dropped};
 }

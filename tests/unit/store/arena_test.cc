@@ -1,7 +1,8 @@
 #include "server/store/arena.h"
 
 #include <catch2/catch.hpp>
-#include <fstream>
+#include <filesystem>
+#include <iterator>
 #include <string>
 
 #include "server/store/index.h"
@@ -106,6 +107,7 @@ TEST_CASE("a memory file of another kind or geometry is started empty, and says 
   CHECK_THAT(reopened([](Superblock& head) { head.segment_count = 15; }), Contains("another memory limit"));
   CHECK_THAT(reopened([](Superblock& head) { head.buckets.store(1); }), Contains("index size"));
   CHECK_THAT(reopened([](Superblock& head) { head.buckets.store(head.bucket_capacity + 1); }), Contains("index size"));
+  CHECK_THAT(reopened([](Superblock& head) { head.version.store(kMaxVersion + 1); }), Contains("version"));
   { const Arena other(in_file(2 * kMiB, file)); }
   const Arena arena(in_file(kMiB, file));
   CHECK_FALSE(arena.found());
@@ -124,4 +126,15 @@ TEST_CASE("a discarded segment reads as zeros") {
     CHECK(begin[arena.segment_bytes() - 1] == 0);
     CHECK(begin[arena.segment_bytes()] == 'y');
   }
+}
+
+TEST_CASE("an arena that cannot be opened leaves no file open") {
+  const ScratchFile file;
+  const Arena holder(in_file(kMiB, file));
+  const auto open_files = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+  };
+  const auto before = open_files();
+  CHECK_THROWS(Arena(in_file(kMiB, file)));
+  CHECK(open_files() == before);
 }

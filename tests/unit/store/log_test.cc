@@ -188,12 +188,14 @@ TEST_CASE("adopting takes over what holds something living, by age, and frees th
   for (const SegmentId id : {segments[2], segments[0], segments[1]})
     bench.arena.live(id).store(std::uint64_t{1} << 32 | 64);
   bench.arena.live(segments[1]).store(0);
+  bench.arena.head().sequence.store(1);  // damaged
   Log log(bench.arena, bench.grace);
   log.adopt();
   CHECK(log.free_segments() == bench.arena.segment_count() - 2);
   CHECK(log.take_oldest(Stream::kFresh) == segments[0]);
   CHECK(log.take_oldest(Stream::kFresh) == segments[2]);
   CHECK_FALSE(log.take_oldest(Stream::kSurvivor));
+  CHECK(bench.arena.head().sequence.load() == 3);
 }
 
 TEST_CASE("bytes are noted by the power of two of seconds they have to live when their segment is opened") {
