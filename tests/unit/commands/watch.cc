@@ -1,0 +1,105 @@
+#include "server/commands/watch.h"
+
+#include <catch2/catch.hpp>
+#include <regex>
+
+#include "conversation.h"
+
+using namespace lmc::commands;
+using namespace lmc::commands::test;
+
+namespace {
+
+// Without what changes from run to run.
+std::string untimed(const std::string& lines) {
+  return std::regex_replace(lines, std::regex("ts=[0-9]+\\.[0-9]{6} gid=[0-9]+ "), "");
+}
+
+}  // namespace
+
+TEST_CASE("the words of watch") {
+  CHECK(parse_watch_words("") == static_cast<WatchMask>(WatchKind::kFetchers));
+  CHECK(parse_watch_words("mutations evictions") ==
+        (static_cast<WatchMask>(WatchKind::kMutations) | static_cast<WatchMask>(WatchKind::kEvictions)));
+  CHECK_FALSE(parse_watch_words("fetchers bogus"));
+}
+
+TEST_CASE("a watcher of fetchers sees every look at a key, its own connection's last") {
+  Process process;
+  Conversation watcher(process);
+  watcher.client().id = {1};
+  Conversation c(process);
+  CHECK(watcher.ask("watch fetchers\r\n") == "OK\r\n");
+  CHECK(watcher.has_source());
+  c.ask("get a%\r\nset a 0 0 3\r\nabc\r\nget a\r\n");
+  CHECK(process.control.woken == std::vector<ConnectionId>{{1}});
+  CHECK(untimed(watcher.more()) ==
+        "type=item_get key=a%25 status=not_found clsid=0 cfd=33 size=0\n"
+        "type=item_get key=a status=not_found clsid=0 cfd=33 size=0\n"
+        "type=item_get key=a status=found clsid=1 cfd=33 size=3\n");
+}
+
+TEST_CASE("a watcher of mutations and deletions sees what was done and how it went") {
+  Process process;
+  Conversation watcher(process);
+  Conversation c(process);
+  watcher.ask("watch mutations deletions\r\n");
+  c.ask(
+      "set a 0 100 3\r\nabc\r\nadd a 0 0 1\r\n1\r\nappend a 0 0 1\r\n1\r\ncas a 0 0 1 5\r\n1\r\ndelete a\r\nmd a\r\n");
+  CHECK(untimed(watcher.more()) ==
+        "type=item_store key=a status=stored cmd=set ttl=100 clsid=1 cfd=33 size=3\n"
+        "type=item_store key=a status=not_stored cmd=add ttl=0 clsid=1 cfd=33 size=1\n"
+        "type=item_store key=a status=stored cmd=append ttl=0 clsid=1 cfd=33 size=4\n"
+        "type=item_store key=a status=exists cmd=cas ttl=0 clsid=1 cfd=33 size=1\n"
+        "type=deleted key=a cmd=delete clsid=1 size=4\n");
+}
+
+TEST_CASE("connections are announced by the network layer") {
+  Process process;
+  Conversation watcher(process);
+  watcher.ask("watch connevents\r\n");
+  ConnectionEvent event{"127.0.0.1", 4711, "tcp", 12};
+  process.watch.publish_connection_new(event);
+  process.watch.publish_connection_close(event, "normal");
+  CHECK(untimed(watcher.more()) ==
+        "type=conn_new rip=127.0.0.1 rport=4711 transport=tcp cfd=12\n"
+        "type=conn_close rip=127.0.0.1 rport=4711 transport=tcp reason=normal cfd=12\n");
+}
+
+TEST_CASE("a watcher that does not read is told how much it missed, and no more memory is spent on it") {
+  FakeControl control;
+  WatchHub hub(control, 150);
+  const auto watcher = hub.watch({1}, static_cast<WatchMask>(WatchKind::kSystem));
+  for (int i = 0; i < 10; ++i) hub.publish_system("type=test text=" + std::string(50, 'x'));
+  CHECK(control.woken.size() == 1);
+  BlockPool pool;
+  ReplyQueue replies(pool);
+  CHECK(watcher->produce(replies, 10'000) == ReplySource::State::kWait);
+  iovec piece[1];
+  REQUIRE(replies.iovecs(piece) == 1);
+  const std::string lines(static_cast<const char*>(piece[0].iov_base), piece[0].iov_len);
+  CHECK(std::count(lines.begin(), lines.end(), '\n') == 2);
+  CHECK(lines.find("skipped=9\n") != std::string::npos);
+  CHECK(hub.totals().skipped == 9);
+  CHECK(hub.totals().sent == 1);
+}
+
+TEST_CASE("nothing is wanted when nobody watches, and the number of watchers is limited") {
+  FakeControl control;
+  WatchHub hub(control, 1000);
+  CHECK_FALSE(hub.wants(WatchKind::kFetchers));
+  std::vector<std::unique_ptr<ReplySource>> watchers;
+  for (std::size_t i = 0; i < kMaxWatchers; ++i) watchers.push_back(hub.watch({i}, 1));
+  CHECK(hub.wants(WatchKind::kFetchers));
+  CHECK(hub.watch({99}, 1) == nullptr);
+  watchers.clear();
+  CHECK_FALSE(hub.wants(WatchKind::kFetchers));
+}
+
+TEST_CASE("watch is refused when forbidden, unknown or one too many") {
+  Process process;
+  Conversation c(process);
+  CHECK(c.ask("watch bogus\r\n") == "ERROR\r\n");
+  process.settings.watch_enabled = false;
+  CHECK(c.ask("watch\r\n") == "CLIENT_ERROR watch commands not allowed\r\n");
+}
