@@ -60,7 +60,8 @@ int report_run(const Options& options, const RunResult& result, const std::strin
   }
   if (!options.svg_path.empty()) {
     const std::string title = options.title.empty() ? "Latency by percentile" : options.title;
-    write_file(options.svg_path, svg_picture(title, command_line, {{"get", result.get_ns}, {"set", result.set_ns}}));
+    write_file(options.svg_path,
+               svg_picture(title, load_in_words(options.plan), {{"get", result.get_ns}, {"set", result.set_ns}}));
   }
   return bad(result) ? kExitBad : kExitGood;
 }

@@ -1,8 +1,9 @@
 // The result of a run, in words (report_text.cc), as JSON (report_json.cc) and as a picture (report_svg.cc).
 //
-// JSON: times in microseconds unless the name says otherwise; the names are those of docs in tools/README.md.
+// JSON: times in microseconds unless the name says otherwise; the names are those of tools/README.md.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,9 @@ struct ServerCost {
   double system_share = 0;
 };
 [[nodiscard]] std::optional<ServerCost> server_cost(const RunResult& result);
+
+// "open loop, 50000 operations/s in batches of 1, 16 connections, ...": one line, for titles.
+[[nodiscard]] std::string load_in_words(const Plan& plan);
 
 [[nodiscard]] double hit_ratio(const Totals& totals);
 

@@ -11,7 +11,7 @@ namespace {
 constexpr double kWidth = 860;
 constexpr double kHeight = 500;
 constexpr double kLeft = 78;
-constexpr double kRight = 24;
+constexpr double kRight = 44;
 constexpr double kTop = 74;
 constexpr double kBottom = 62;
 constexpr std::array<const char*, 4> kColours = {"#1f6fb2", "#d1603d", "#3a8f5c", "#7d5ba6"};
@@ -71,7 +71,7 @@ Axes axes_for(const std::vector<Curve>& curves) {
     high = std::max(high, log_us(curve.latency_ns.max()));
   }
   if (low > high) low = 0, high = 1;
-  axes.x_max = std::clamp(std::ceil(std::log10(static_cast<double>(most))), 1.0, 6.0);
+  axes.x_max = std::clamp(std::log10(static_cast<double>(most)), 1.0, 6.0);
   // To the ticks 1, 2, 5 around.
   axes.y_min = std::floor(low * 3) / 3;
   axes.y_max = std::max(std::ceil(high * 3) / 3, axes.y_min + 1.0 / 3);

@@ -28,17 +28,6 @@ void latency_line(std::string& out, const char* name, const Histogram& latency) 
        us(latency.at(0.9999)), us(latency.max()));
 }
 
-std::string loop_in_words(const Plan& plan) {
-  char text[160];
-  if (plan.loop == Loop::kOpen) {
-    std::snprintf(text, sizeof(text), "open loop, %.0f operations/s in batches of %u", plan.rate, plan.pipeline);
-  } else {
-    std::snprintf(text, sizeof(text), "closed loop, %s of %u", plan.loop == Loop::kWindow ? "window" : "batches",
-                  plan.pipeline);
-  }
-  return text;
-}
-
 const char* dialect_in_words(protocol::Dialect dialect) {
   switch (dialect) {
     case protocol::Dialect::kText:
@@ -107,16 +96,28 @@ std::optional<ServerCost> server_cost(const RunResult& result) {
   return cost;
 }
 
+std::string load_in_words(const Plan& plan) {
+  char loop[120];
+  if (plan.loop == Loop::kOpen) {
+    std::snprintf(loop, sizeof(loop), "open loop, %.0f operations/s in batches of %u", plan.rate, plan.pipeline);
+  } else {
+    std::snprintf(loop, sizeof(loop), "closed loop, %s of %u", plan.loop == Loop::kWindow ? "window" : "batches",
+                  plan.pipeline);
+  }
+  char all[300];
+  std::snprintf(all, sizeof(all), "%s, %u connections, %u threads, %s protocol, seed %llu", loop, plan.connections,
+                plan.threads, dialect_in_words(plan.dialect), whole(plan.seed));
+  return all;
+}
+
 double hit_ratio(const Totals& totals) {
   if (totals[Count::kKeys] == 0) return 0;
   return static_cast<double>(totals[Count::kHits]) / static_cast<double>(totals[Count::kKeys]);
 }
 
 std::string text_report(const Report& report) {
-  const Plan& plan = report.options.plan;
   std::string out;
-  line(out, "load         %s, %u connections, %u threads, %s protocol, seed %llu", loop_in_words(plan).c_str(),
-       plan.connections, plan.threads, dialect_in_words(plan.dialect), whole(plan.seed));
+  line(out, "load         %s", load_in_words(report.options.plan).c_str());
   counts(out, report);
   costs(out, report);
   line(out, "%-10s %11s %9s %9s %9s %9s %9s %9s %9s", "latency us", "count", "mean", "p50", "p90", "p99", "p99.9",

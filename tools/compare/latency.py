@@ -1,6 +1,7 @@
 """Open-loop latency at 50 % and 80 % of memcached's saturation, and in a steady state where every set evicts."""
 
 import pathlib
+import re
 import statistics
 
 from servers import Server
@@ -20,7 +21,8 @@ def measure(context, table, servers, label, options):
     """Alternating open-loop runs; the last round of each server is drawn."""
     for round_number in range(context.rounds):
         for server in servers:
-            picture = pathlib.Path(context.out) / f"latency-{label}-{server.name}.svg".replace(" ", "-").replace("%", "")
+            words = re.sub(r"[^a-z0-9]+", "-", label.partition("(")[0].strip().lower()).strip("-")
+            picture = pathlib.Path(context.out) / f"latency-{words}-{server.name}.svg"
             result = context.generator.run(
                 server, options + ["--duration", context.duration_s, "--warmup", context.duration_s / 4, "--svg", picture,
                                    "--title", f"{server.name}: {label}", "--seed", round_number + 1])
