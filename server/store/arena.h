@@ -54,9 +54,9 @@ struct SegmentEntry {
   std::atomic<std::uint64_t> sequence;    // order of opening over all segments; written under the log lock
   std::atomic<std::uint32_t> used_bytes;  // appended so far, header included; written under the log lock
   std::atomic<SegmentState> state;        // written under the log lock
-  Stream stream;                          // written under the log lock before state becomes kOpen
+  std::atomic<Stream> stream;             // written under the log lock before state becomes kOpen
   std::uint8_t reserved[2];
-  UnixSeconds opened;
+  std::atomic<UnixSeconds> opened;  // as stream
   std::uint32_t reserved2;
   std::array<std::atomic<std::uint32_t>, kExpirySlots> expiring_bytes;  // any appender adds
   std::uint8_t pad[24];

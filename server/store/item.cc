@@ -9,7 +9,7 @@ UnixSeconds ItemView::last_access() const {
 }
 
 Stream ItemView::stream() const {
-  return arena_->segment(arena_->segment_of(arena_->address_of(record_))).stream;
+  return arena_->segment(arena_->segment_of(arena_->address_of(record_))).stream.load(std::memory_order_relaxed);
 }
 
 std::uint64_t ItemView::value_bytes() const {

@@ -74,8 +74,8 @@ bool Log::open_segment(Stream stream) {
   arena_.head().sequence.store(sequence, std::memory_order_relaxed);
   new (arena_.at(arena_.start_of(id))) SegmentHeader{kSegmentMagic, id.value, sequence, {}};
   segment.sequence.store(sequence, std::memory_order_relaxed);
-  segment.stream = stream;
-  segment.opened = now();
+  segment.stream.store(stream, std::memory_order_relaxed);
+  segment.opened.store(now(), std::memory_order_relaxed);
   for (auto& bytes : segment.expiring_bytes) bytes.store(0, std::memory_order_relaxed);
   arena_.live(id).store(0, std::memory_order_relaxed);
   segment.used_bytes.store(kSegmentHeaderBytes, std::memory_order_release);
@@ -102,7 +102,8 @@ void Log::note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSecond
   SegmentEntry& segment = arena_.segment(arena_.segment_of(address));
   unsigned slot = kExpirySlots - 1;
   if (expiry != kNeverExpires) {
-    const std::uint32_t ttl = expiry.value > segment.opened.value ? expiry.value - segment.opened.value : 1;
+    const UnixSeconds opened = segment.opened.load(std::memory_order_relaxed);
+    const std::uint32_t ttl = expiry > opened ? expiry.value - opened.value : 1;
     slot = std::min(slot, static_cast<unsigned>(std::bit_width(ttl)) - 1);
   }
   segment.expiring_bytes[slot].fetch_add(record_bytes, std::memory_order_relaxed);
@@ -128,7 +129,7 @@ bool Log::take(SegmentId id) {
   if (arena_.segment(id).state.load(std::memory_order_relaxed) != SegmentState::kSealed) return false;
   if (open_appends_[id.value].load(std::memory_order_acquire) != 0) return false;
   if (pins_[id.value].load(std::memory_order_acquire) != 0) return false;
-  const unsigned stream = index_of(arena_.segment(id).stream);
+  const unsigned stream = index_of(arena_.segment(id).stream.load(std::memory_order_relaxed));
   auto& queue = sealed_[stream];
   const auto it = std::find(queue.begin(), queue.end(), id);
   if (it == queue.end()) return false;
@@ -152,7 +153,7 @@ std::uint64_t Log::median_sequence(Stream stream) const {
 
 void Log::put_back(SegmentId id) {
   const std::lock_guard guard(lock_);
-  const unsigned stream = index_of(arena_.segment(id).stream);
+  const unsigned stream = index_of(arena_.segment(id).stream.load(std::memory_order_relaxed));
   sealed_[stream].push_front(id);
   sealed_count_[stream].fetch_add(1, std::memory_order_relaxed);
 }
@@ -225,7 +226,7 @@ void Log::adopt() {
       arena_.head().sequence.store(latest, std::memory_order_relaxed);
   }
   for (const SegmentId id : used) {
-    const unsigned stream = index_of(arena_.segment(id).stream);
+    const unsigned stream = index_of(arena_.segment(id).stream.load(std::memory_order_relaxed));
     sealed_[stream].push_back(id);
     sealed_count_[stream].fetch_add(1, std::memory_order_relaxed);
   }

@@ -66,7 +66,7 @@ bool Reclaimer::step(std::uint64_t bytes, UnixSeconds now, Tally& tally) {
 std::optional<Reclaimer::Victim> Reclaimer::choose(UnixSeconds now) {
   refresh_expired_shares(now);
   const auto make = [this](SegmentId id, Why why) {
-    return Victim{id, arena_.segment(id).stream, why, kSegmentHeaderBytes};
+    return Victim{id, arena_.segment(id).stream.load(std::memory_order_relaxed), why, kSegmentHeaderBytes};
   };
   const std::optional<SegmentId> sparse = emptiest(now);
   if (sparse && log_.take(*sparse)) return make(*sparse, Why::kCompact);
@@ -105,12 +105,13 @@ void Reclaimer::refresh_expired_shares(UnixSeconds now) {
   for (std::uint32_t n = 0; n < kRefreshedPerChoice; ++n) {
     refresh_at_ = (refresh_at_ + 1) % arena_.segment_count();
     const SegmentEntry& segment = arena_.segment({refresh_at_});
+    const std::uint64_t opened = segment.opened.load(std::memory_order_relaxed).value;
     std::uint64_t expired = 0;
     std::uint64_t all = 1;
     for (unsigned slot = 0; slot < kExpirySlots; ++slot) {
       const std::uint32_t bytes = segment.expiring_bytes[slot].load(std::memory_order_relaxed);
       all += bytes;
-      const bool over = slot + 1 < kExpirySlots && segment.opened.value + (std::uint64_t{2} << slot) <= now.value;
+      const bool over = slot + 1 < kExpirySlots && opened + (std::uint64_t{2} << slot) <= now.value;
       if (over) expired += bytes;
     }
     expired_share_[refresh_at_] = static_cast<std::uint8_t>(expired * 255 / all);

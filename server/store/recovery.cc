@@ -18,7 +18,7 @@ void trim_segment(Arena& arena, SegmentId id) {
       std::min<std::uint64_t>(segment.used_bytes.load(std::memory_order_relaxed), arena.segment_bytes());
   const auto* header = reinterpret_cast<const SegmentHeader*>(arena.at(arena.start_of(id)));
   const bool sound = segment.state.load(std::memory_order_relaxed) != SegmentState::kFree &&
-                     claimed >= kSegmentHeaderBytes && static_cast<unsigned>(segment.stream) < kStreams &&
+                     claimed >= kSegmentHeaderBytes && static_cast<unsigned>(segment.stream.load()) < kStreams &&
                      header->magic == kSegmentMagic && header->segment == id.value &&
                      header->sequence == segment.sequence.load(std::memory_order_relaxed);
   std::uint64_t end = sound ? kSegmentHeaderBytes : 0;

@@ -107,13 +107,14 @@ StoreSummary Store::summary() const {
     const SegmentEntry& segment = arena.segment({i});
     const SegmentState state = segment.state.load(std::memory_order_acquire);
     if (state != SegmentState::kOpen && state != SegmentState::kSealed) continue;
-    StreamSummary& stream = segment.stream == Stream::kFresh ? sum.fresh : sum.survivor;
+    StreamSummary& stream = segment.stream.load(std::memory_order_relaxed) == Stream::kFresh ? sum.fresh : sum.survivor;
     const std::uint64_t live = arena.live({i}).load(std::memory_order_relaxed);
     ++stream.segments;
     stream.items += live_items(live);
     stream.live_bytes += live_bytes(live);
     stream.used_bytes += segment.used_bytes.load(std::memory_order_relaxed);
-    if (stream.oldest.value == 0 || segment.opened < stream.oldest) stream.oldest = segment.opened;
+    const UnixSeconds opened = segment.opened.load(std::memory_order_relaxed);
+    if (stream.oldest.value == 0 || opened < stream.oldest) stream.oldest = opened;
   }
   sum.live_bytes = sum.fresh.live_bytes + sum.survivor.live_bytes;
   return sum;
