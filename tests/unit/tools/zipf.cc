@@ -25,7 +25,7 @@ TEST_CASE("Zipf draws have the probabilities of the definition, for theta below,
       REQUIRE(rank <= kRanks);
       ++seen[rank];
     }
-    for (const std::uint64_t rank : {1, 2, 3, 10, 100, 1'000}) {
+    for (const std::uint64_t rank : {1U, 2U, 3U, 10U, 100U, 1'000U}) {
       const double expected = kDraws * std::pow(static_cast<double>(rank), -theta) / normaliser;
       INFO("theta " << theta << ", rank " << rank);
       CHECK(std::abs(seen[rank] - expected) <= 5 * std::sqrt(expected) + 1);  // five standard deviations
