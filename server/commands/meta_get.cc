@@ -32,36 +32,20 @@ struct Shown {
   ItemView item;  // empty for one that was just vivified
 };
 
-Shown shown(const Context& context, const ItemView& item) {
-  Shown facts;
-  facts.before = state_of(context, item);
-  facts.item = item;
-  if (!item) return facts;
-  facts.cas = facts.before.cas;
-  facts.value_bytes = item.value_bytes();
-  facts.client_flags = item.client_flags();
-  facts.last_access = item.last_access();
-  facts.fetched = item.fetched();
-  facts.binary_key = item.binary_key();
-  return facts;
-}
-
 class MetaGet {
  public:
   MetaGet(Context& context, const MetaFlags& flags, const HashedKey& key)
-      : context_(context), flags_(flags), key_(key), now_(context.session.now()) {
-    times_.touch = absolute_expiry(flags.ttl, now_);
-    times_.vivify = absolute_expiry(flags.vivify_ttl, now_);
-    times_.recache = absolute_expiry(flags.recache_ttl, now_);
-  }
+      : context_(context), flags_(flags), key_(key), now_(context.session.now()) {}
 
   void run() {
     const ItemView found = context_.session.find(key_);
     if (!found) miss_ = context_.session.last_miss();
-    shown_ = shown(context_, found);
+    read_times();
+    show(found);
     decision_ = decide_meta_get(shown_.before, flags_.in_order(), times_);
     const bool changed = !decision_.changes_item() || change();
-    observe();
+    if (context_.observed) [[unlikely]]
+      observe();
     count();
     if (!changed) return context_.replies.append(protocol::reply::kOutOfMemory);
     if (!shown_.before.present && !decision_.creates) return write_miss();
@@ -70,6 +54,8 @@ class MetaGet {
   }
 
  private:
+  void read_times();
+  void show(const ItemView& item);
   bool change();
   void observe() const;
   void count() const;
@@ -93,11 +79,31 @@ class MetaGet {
   store::Session::Miss miss_ = store::Session::Miss::kAbsent;
 };
 
+// What few requests ask for is not worked out for the others: neither here nor in show().
+void MetaGet::read_times() {
+  if (flags_.has('T')) times_.touch = absolute_expiry(flags_.ttl, now_);
+  if (flags_.has('N')) times_.vivify = absolute_expiry(flags_.vivify_ttl, now_);
+  if (flags_.has('R')) times_.recache = absolute_expiry(flags_.recache_ttl, now_);
+}
+
+void MetaGet::show(const ItemView& item) {
+  shown_.before = state_of(context_, item);
+  shown_.item = item;
+  if (!item) return;
+  shown_.cas = shown_.before.cas;
+  shown_.value_bytes = item.value_bytes();
+  shown_.client_flags = item.client_flags();
+  shown_.binary_key = item.binary_key();
+  if (flags_.has('l')) shown_.last_access = item.last_access();
+  if (flags_.has('h')) shown_.fetched = item.fetched();
+}
+
 // False: no room in the log.
 bool MetaGet::change() {
   const auto result = context_.session.mutate(key_, 0, [this](store::Mutation& mutation) {
     const ItemView item = mutation.current();
-    shown_ = shown(context_, item);
+    shown_ = {};  // what was found without the lock may be gone
+    show(item);
     decision_ = decide_meta_get(shown_.before, flags_.in_order(), times_);
     if (decision_.creates) {
       store::NewItem fresh;

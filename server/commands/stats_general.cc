@@ -1,5 +1,5 @@
-// Plain `stats`: memcached's names in its order, 93 with its default options, 84 without crawler and maintainer (which is
-// how its own tests count them). What a log has no counterpart for is 0 and says so beside it.
+// Plain `stats`: memcached's names in its order, 93 with its default options, 84 without crawler and maintainer (which
+// is how its own tests count them). What a log has no counterpart for is 0 and says so beside it.
 
 #include <sys/resource.h>
 #include <unistd.h>
