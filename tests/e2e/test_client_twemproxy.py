@@ -13,7 +13,7 @@ from harness.server import Server, free_port, poll
 _CONFIGURATION = """pool:
   listen: 127.0.0.1:{port}
   hash: fnv1a_64
-  distribution: ketama
+  distribution: modula
   auto_eject_hosts: false
   timeout: 5000
   servers:

@@ -22,6 +22,9 @@ _BATCH_REQUESTS = [1, 2, 5, 20, 60, 200]
 _COUNTERS = [f"{command}_{result}" for command in ("get", "delete", "incr", "decr", "touch") for result in ("hits", "misses")] + [
     "cas_hits", "cas_badval", "cas_misses", "cmd_get", "cmd_set", "cmd_flush", "cmd_touch"]
 
+# With meta commands: 1.6.18 counts a vivified miss as a hit, and `md` with I or a wrong C in ways of its own.
+_COUNTERS_BESIDE_META = [name for name in _COUNTERS if not name.startswith(("get_", "delete_"))]
+
 
 class Differential(unittest.TestCase):
     """`dialects` of a subclass: which protocols take turns, batch by batch, on the same items."""
@@ -31,7 +34,7 @@ class Differential(unittest.TestCase):
     def test_answers_like_memcached(self):
         if not self.dialects:
             self.skipTest("the base class")
-        for seed in settings.seeds(12):
+        for seed in settings.seeds(40):
             with self.subTest(seed=seed):
                 self.run_seed(seed)
 
@@ -52,7 +55,7 @@ class Differential(unittest.TestCase):
                     session.run_binary([maker.next(position) for position in range(count)])
                 else:
                     session.run_text([maker.next() for _ in range(count)])
-            session.compare_stats(_COUNTERS)
+            session.compare_stats(_COUNTERS_BESIDE_META if "meta" in self.dialects else _COUNTERS)
 
 
 class Text(Differential):

@@ -218,7 +218,7 @@ class Dumps(ServerCase):
         self.assertEqual(3, len(items), answer)
         self.assertEqual(("-1", "yes", "7"), (items["plain"][2], items["plain"][5], items["plain"][8]))
         self.assertGreater(int(items["expiring"][2]), 1_000_000_000)
-        self.assertIn("AAEC", " ".join(items))
+        self.assertIn("%00%01%02", items)
 
     def test_mgdump_can_be_piped_back_as_requests(self):
         with self.server.connect() as connection:

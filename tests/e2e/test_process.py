@@ -19,7 +19,7 @@ REFUSED = [
     (["-t", "0"], "-t"), (["-t", "abc"], "-t"), (["-c", "0"], "-c"), (["-R", "0"], "-R"), (["-n", "0"], "-n"), (["-f", "0.5"], "-f"),
     (["-B", "foo"], "foo"), (["-u", "no-such-user"], "no-such-user"), (["-l", "300.1.2.3"], "300.1.2.3"),
     (["-o", "idle_timeout"], "idle_timeout"), (["-S", "-B", "ascii"], "-S"), (["-e", "/nonexistent/file"], "/nonexistent/file"),
-    (["-P"], "-P"), (["-D"], "-D"),
+    (["-P"], "pidfile"), (["-D"], "-D"),
 ]
 
 # Later issues bring these; until then they must not be ignored.

@@ -1,7 +1,7 @@
 """Random requests of the meta protocol, within what memcached 1.6.18 already had and answers like later versions.
 
 Left out, because 1.6.18 lacks or differs: E anywhere, C on mg and ma, x on md, N on ms, ms return flags s, q on an ma that
-creates, mgdump. Those are in probes.py and test_meta.py.
+creates, mgdump; N on mg, append and prepend with a base64 key, after which 1.6.18 answers `k` with the raw bytes. Those are in probes.py and test_meta.py.
 """
 
 import base64
@@ -58,7 +58,8 @@ def reader_for(flags):
         start = reader.at
         words = reader.line().split(b" ")
         reader.at = start
-        return answer(reader, side) if opaque in words else "quiet"
+        error = words[0] == b"CLIENT_ERROR" and words[1] == b"cannot"  # not a number: answered without the opaque
+        return answer(reader, side) if opaque in words or error else "quiet"
     return read
 
 
@@ -113,7 +114,7 @@ class MetaRequests:
         kind = self._random.random()
         if kind < 0.15:
             flags.append(b"T" + self._ttl())
-        elif kind < 0.3:
+        elif kind < 0.3 and not needed:
             flags.append(b"N" + self._random.choice([b"30", b"100"]))
         elif kind < 0.4:
             flags.append(b"R" + self._random.choice([b"10", b"60", b"500"]))
@@ -128,7 +129,8 @@ class MetaRequests:
         if self._random.random() < 0.4:
             flags.append(b"T" + self._ttl())
         if self._random.random() < 0.4:
-            flags.append(b"M" + self._random.choice([b"S", b"E", b"A", b"P", b"R", b"s", b"e", b"add"[:1].upper(), b"append"]))
+            joining = [] if needed else [b"A", b"P", b"a"]
+            flags.append(b"M" + self._random.choice([b"S", b"E", b"R", b"s", b"e", *joining]))
         compare = self._random.random()
         if compare >= 0.4:
             return fixed(self._set_line(key, value, flags), reader_for(flags), key)
