@@ -111,6 +111,7 @@ void Session::record_access(const ItemView& item) {
 }
 
 SegmentPin Session::pin(std::string_view piece) {
+  if (piece.empty()) return {};  // it may lie behind its segment's last byte, and nobody will read it
   Store::Parts& parts = state_->parts;
   return SegmentPin(parts.log.pins(parts.arena.segment_of(parts.arena.address_of(piece.data()))));
 }
