@@ -38,6 +38,7 @@ struct Store::Parts {
   Log log;
   Ghost ghost;
   Reclaimer reclaimer;
+  SpinLock flush_lock;  // the order of flushes is the order of its holders
   Opened opened = Opened::kEmpty;
   std::string opening_report;
   // One tally per session slot; it outlives the session.
@@ -52,6 +53,9 @@ struct Session::State {
   ~State() { parts.give_back_slot(slot); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+
+  // With parts.flush_lock held: everything stored up to now is dead.
+  void flush_everything();
 
   Store::Parts& parts;
   unsigned slot;

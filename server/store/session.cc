@@ -27,10 +27,16 @@ void Session::begin_turn(UnixSeconds now) {
   Store::Parts& parts = state_->parts;
   parts.grace.enter(state_->slot);
   if (parts.log.now() != now) parts.log.set_now(now);
-  std::uint32_t at = parts.arena.head().flush_at.load(std::memory_order_relaxed);
-  if (at != 0 && at <= now.value &&
-      parts.arena.head().flush_at.compare_exchange_strong(at, 0, std::memory_order_relaxed))
-    flush_all();
+  std::atomic<std::uint32_t>& flush_at = parts.arena.head().flush_at;
+  const auto due = [&flush_at, now] {
+    const std::uint32_t at = flush_at.load(std::memory_order_relaxed);
+    return at != 0 && at <= now.value;
+  };
+  if (!due()) return;
+  const std::lock_guard guard(parts.flush_lock);
+  if (!due()) return;  // another session was first
+  state_->flush_everything();
+  flush_at.store(0, std::memory_order_release);  // only now: a kill in between repeats the flush, none is lost
 }
 
 void Session::end_turn() {
@@ -167,7 +173,12 @@ bool Session::make_room(std::uint64_t bytes) {
 }
 
 void Session::flush_all() {
-  Store::Parts& parts = state_->parts;
+  const std::lock_guard guard(state_->parts.flush_lock);
+  state_->parts.arena.head().flush_at.store(0, std::memory_order_relaxed);
+  state_->flush_everything();
+}
+
+void Session::State::flush_everything() {
   Superblock& head = parts.arena.head();
   RecordShape shape;
   shape.kind = RecordKind::kFlush;
@@ -183,11 +194,7 @@ void Session::flush_all() {
   } else {
     version = parts.log.draw_version();
   }
-  head.flush_at.store(0, std::memory_order_relaxed);
-  for (std::uint64_t old = head.flush_version.load(std::memory_order_relaxed);
-       old < version.value &&
-       !head.flush_version.compare_exchange_weak(old, version.value, std::memory_order_relaxed);) {
-  }
+  head.flush_version.store(version.value, std::memory_order_relaxed);
 }
 
 void Session::flush_all_at(UnixSeconds at) {
@@ -195,6 +202,7 @@ void Session::flush_all_at(UnixSeconds at) {
   RecordShape shape;
   shape.kind = RecordKind::kFlush;
   shape.payload_bytes = 4;
+  const std::lock_guard guard(parts.flush_lock);
   if (auto reservation = parts.log.reserve(Stream::kFresh, shape, {})) {
     std::memcpy(reservation->record->body(), &at.value, sizeof at.value);
     reservation->record->seal_checksum();

@@ -164,6 +164,19 @@ TEST_CASE("of several flushes the last call wins") {
   CHECK(cache.has("k"));
 }
 
+TEST_CASE("a delayed flush happens once, whoever's turn begins first") {
+  Cache cache(options_of(kMiB));
+  Session other(cache.store);
+  flush_at(cache, later(5));
+  cache.now = later(5);
+  other.begin_turn(later(4));
+  REQUIRE(cache.set("k", "v") == MutateResult::kDone);
+  other.end_turn();
+  other.begin_turn(later(5));
+  other.end_turn();
+  CHECK(cache.has("k"));
+}
+
 TEST_CASE("flushed items are never moved, and a moved item stays flushed or alive as it was") {
   Cache cache(options_of(kMiB));
   REQUIRE(cache.set("old", "v") == MutateResult::kDone);
