@@ -13,7 +13,7 @@ EventBase make_event_base() {
   if (config != nullptr) {
     event_config_set_flag(config.get(), EVENT_BASE_FLAG_NOLOCK);
     event_config_set_flag(config.get(), EVENT_BASE_FLAG_NO_CACHE_TIME);
-    event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    // Not EPOLL_USE_CHANGELIST: it would tell epoll of a closed socket's end only after another may have its number.
     base.reset(event_base_new_with_config(config.get()));
   }
   if (base == nullptr) {

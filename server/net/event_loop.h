@@ -13,8 +13,8 @@ struct EventBaseDeleter {
 };
 using EventBase = std::unique_ptr<event_base, EventBaseDeleter>;
 
-// A base that one thread alone uses: no locks, no cached time (a loop without timers then reads no clock), and changes
-// of interest are handed to epoll together, when the loop next waits. Throws std::runtime_error.
+// A base that one thread alone uses: no locks, and no cached time, so that a loop without timers reads no clock. Throws
+// std::runtime_error.
 [[nodiscard]] EventBase make_event_base();
 
 // An event that lies in its owner. Not movable: libevent keeps its address.
