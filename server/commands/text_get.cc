@@ -28,7 +28,9 @@ char* write_line(char* out, const Context& context, std::string_view key, const 
   return protocol::write_value_line_with_cas(out, key, item.client_flags(), value_bytes, cas);
 }
 
-// The VALUE line, the value, its line end, and `tail` (at most END).
+constexpr std::string_view kNoTail = "";
+
+// The VALUE line, the value, its line end, and `tail`: END or kNoTail.
 void write_hit(Context& context, std::string_view key, const ItemView& item, bool with_cas, std::string_view tail) {
   constexpr std::size_t kOverhead = protocol::kMaxValueLineBytes + 2 + protocol::reply::kEnd.size();
   static_assert(kOverhead + kPinnedValueBytes <= kReplyBlockBytes);
@@ -67,7 +69,7 @@ void get_many(Context& context, const Request& request, const HashedKey& first, 
     count = hash_words(context, rest, keys, count);
     for (std::size_t i = 0; i < count; ++i) context.session.prefetch_record(keys[i]);
     for (std::size_t i = 0; i < count; ++i) {
-      if (const ItemView item = look_up(context, keys[i])) write_hit(context, keys[i].bytes, item, with_cas, {});
+      if (const ItemView item = look_up(context, keys[i])) write_hit(context, keys[i].bytes, item, with_cas, kNoTail);
     }
     count = 0;
   } while (!rest.empty());
@@ -79,7 +81,7 @@ void touch_and_write(Context& context, const HashedKey& key, store::UnixSeconds 
   // With no room for the touch the value is there all the same.
   const ItemView item = touched.outcome == TouchOutcome::kNoMemory ? context.session.find(key) : touched.item;
   count_prefix_get(context, key.bytes, static_cast<bool>(item));
-  if (item) write_hit(context, key.bytes, item, with_cas, {});
+  if (item) write_hit(context, key.bytes, item, with_cas, kNoTail);
 }
 
 }  // namespace
