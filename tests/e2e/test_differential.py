@@ -9,7 +9,7 @@ import unittest
 
 from differential.binary import BinaryRequests
 from differential.meta import MetaRequests
-from differential.session import Session
+from differential.session import Difference, Session
 from differential.text import TextRequests
 from harness import settings
 from harness.server import Server
@@ -34,17 +34,39 @@ class Differential(unittest.TestCase):
     def test_answers_like_memcached(self):
         if not self.dialects:
             self.skipTest("the base class")
-        for seed in settings.seeds(40):
+        undecided = 0
+        seeds = settings.seeds(40)
+        for seed in seeds:
             with self.subTest(seed=seed):
-                self.run_seed(seed)
+                now = int(time.time())
+                try:
+                    self.compare(seed, now, Server)
+                except Difference as difference:
+                    if not self.oracle_contradicts_itself(seed, now, difference.batch):
+                        raise
+                    undecided += 1
+        self.assertLessEqual(undecided, max(1, len(seeds) // 10), "the generators ask for too many races")
 
-    def run_seed(self, seed):
+    def oracle_contradicts_itself(self, seed, now, batch):
+        """Whether memcached, asked the same again, differs from memcached in the same batch: then it decides nothing.
+
+        It counts in place or not, and reads a number's neighbourhood in memory or not, by the timing of replies; the
+        generators avoid the cases known, this catches the rest.
+        """
+        for _ in range(8):
+            try:
+                self.compare(seed, now, lambda: Server(path=settings.oracle_path()))
+            except Difference as difference:
+                if difference.batch == batch:
+                    return True
+        return False
+
+    def compare(self, seed, now, make_server):
         randomness = random.Random(f"{self.dialects} {seed}")
-        now = int(time.time())
         makers = {"text": TextRequests(randomness, now), "meta": MetaRequests(randomness, now),
                   "binary": BinaryRequests(randomness, now)}
-        with Server(path=settings.oracle_path()) as oracle, Server() as ours:
-            session = Session(oracle, ours, randomness, f"dialects {'+'.join(self.dialects)}, seed {seed}")
+        with Server(path=settings.oracle_path()) as oracle, make_server() as server:
+            session = Session(oracle, server, randomness, f"dialects {'+'.join(self.dialects)}, seed {seed}")
             self.addCleanup(session.close)
             for _ in range(_BATCHES):
                 dialect = randomness.choice(self.dialects)

@@ -58,8 +58,8 @@ def reader_for(flags):
         start = reader.at
         words = reader.line().split(b" ")
         reader.at = start
-        error = words[0] == b"CLIENT_ERROR" and words[1] == b"cannot"  # not a number: answered without the opaque
-        return answer(reader, side) if opaque in words or error else "quiet"
+        not_a_number = words[:2] == [b"CLIENT_ERROR", b"cannot"]  # comes without the opaque
+        return answer(reader, side) if opaque in words or not_a_number else "quiet"
     return read
 
 
@@ -85,7 +85,7 @@ class MetaRequests:
     def _key(self):
         """(word as sent, flags that go with it). Never a key that is counted in this batch."""
         if self._random.random() < 0.2:
-            return base64.b64encode(self._random.choice(_BINARY)), [b"b"]
+            return base64.b64encode(self._random.choice([key for key in _BINARY if key not in self._counted])), [b"b"]
         return self._random.choice(self._readable), []
 
     def _opaque_flag(self):
@@ -97,6 +97,7 @@ class MetaRequests:
         if self._random.random() < 0.3:
             flags.append(self._opaque_flag())
         if self._random.random() < 0.2:
+            flags = list(dict.fromkeys(flags))  # an error would not carry the opaque: see reader_for
             flags += [b"q"] + ([] if flags and flags[-1][:1] == b"O" else [self._opaque_flag()])
         self._random.shuffle(flags)
         return flags
@@ -129,7 +130,7 @@ class MetaRequests:
         if self._random.random() < 0.4:
             flags.append(b"T" + self._ttl())
         if self._random.random() < 0.4:
-            joining = [] if needed else [b"A", b"P", b"a"]
+            joining = [] if needed else [b"A", b"P"] if b"q" in flags else [b"A", b"P", b"a"]
             flags.append(b"M" + self._random.choice([b"S", b"E", b"R", b"s", b"e", *joining]))
         compare = self._random.random()
         if compare >= 0.4:

@@ -35,7 +35,11 @@ def fixed(request, read, about=b""):
 
 
 class Difference(AssertionError):
-    pass
+    """The servers answered differently, in the batch of that number."""
+
+    def __init__(self, text, batch):
+        super().__init__(text)
+        self.batch = batch
 
 
 class Reader:
@@ -115,7 +119,7 @@ class Session:
             answer = side.text.exchange(_cut(stream, cuts), lambda buffer: buffer.endswith(end))
             if not answer.endswith(end):
                 raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection; its last "
-                                 f"bytes: {answer[-300:]!r}\n{self._last(b'')}")
+                                 f"bytes: {answer[-300:]!r}\n{self._last(b'')}", self._batch)
             readers.append(Reader(answer))
         for position, step in enumerate(steps):
             self._history.append((step.about, requests[1][position]))
@@ -136,7 +140,7 @@ class Session:
             tail = binary.HEADER.pack(0x81, binary.NOOP, 0, 0, 0, 0, 0, 0xFFFFFFF0, 0)
             answer = side.binary.exchange(_cut(b"".join(asked) + stop, cuts), lambda buffer: buffer.endswith(tail))
             if not answer.endswith(tail):
-                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection")
+                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection", self._batch)
             frames, rest = binary.parse(answer)
             assert not rest, rest
             grouped = {}
@@ -146,7 +150,7 @@ class Session:
                     side.saw(packets[frame.opaque][0], frame.cas)
             order = [frame.opaque for frame in frames]
             if order != sorted(order):
-                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} answered out of order")
+                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} answered out of order", self._batch)
             replies.append(grouped)
         for position, (key, _) in enumerate(packets):
             self._history.append((key, requests[1][position]))
@@ -158,7 +162,7 @@ class Session:
         left, right = (side.text.stats() for side in self.sides)
         differing = {name: (left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)}
         if differing:
-            raise Difference(f"{self._title}: stats differ, (memcached's, ours): {differing}")
+            raise Difference(f"{self._title}: stats differ, (memcached's, ours): {differing}", self._batch)
 
     def _cuts(self, length):
         """Where to cut a pipeline into separate writes: mostly a few places, sometimes nowhere or very often."""
@@ -170,7 +174,7 @@ class Session:
             return
         raise Difference(f"{self._title}: batch {self._batch}\n  request   {_short(request)}\n"
                          f"  memcached {_short(answers[0])}\n  ours      {_short(answers[1])}\n"
-                         f"repeat with LMC_SEED={self._title.rsplit(' ', 1)[-1]}\n{self._last(step.about)}")
+                         f"repeat with LMC_SEED={self._title.rsplit(' ', 1)[-1]}\n{self._last(step.about)}", self._batch)
 
     def _last(self, key):
         """The requests that led here, those about the key if there is one."""
