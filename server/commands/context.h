@@ -21,10 +21,16 @@ struct Context {
         counters(worker_counters),
         client(asking_client),
         replies(reply_queue),
-        use_cas(shared.settings.use_cas),
-        detailed(shared.settings.detail_enabled.load(std::memory_order_relaxed)),
-        fetches_watched(shared.watch.wants(WatchKind::kFetchers)),
-        observed(detailed || fetches_watched) {}
+        use_cas(shared.settings.use_cas) {
+    read_observers();
+  }
+
+  // Again when a request of this batch has changed who looks on.
+  void read_observers() {
+    detailed = shared.settings.detail_enabled.load(std::memory_order_relaxed);
+    fetches_watched = shared.watch.wants(WatchKind::kFetchers);
+    observed = detailed || fetches_watched;
+  }
 
   Shared& shared;
   store::Session& session;
@@ -32,9 +38,9 @@ struct Context {
   Client& client;
   ReplyQueue& replies;
   const bool use_cas;
-  const bool detailed;  // stats detail
-  const bool fetches_watched;
-  const bool observed;  // one of the two: so that the usual get asks one question
+  bool detailed = false;  // stats detail
+  bool fetches_watched = false;
+  bool observed = false;  // one of the two: so that the usual get asks one question
 };
 
 // The classes of a log, as stats, dumps and watchers number them.

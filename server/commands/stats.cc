@@ -61,6 +61,7 @@ Disposition detail(Context& context, const Request& request, std::string_view wo
   }
   if (word == "on" || word == "off") {
     settings.detail_enabled.store(word == "on", std::memory_order_relaxed);
+    context.read_observers();
     return carried_out(context, out, reply::kOk);
   }
   return out.is_binary() ? unknown(context, request) : done(context, reply::kStatsDetailUsage);

@@ -148,6 +148,13 @@ TEST_CASE("stats detail counts by prefix while it is on") {
   CHECK(c.ask("stats detail dump\r\n") == "PREFIX x get 3 hit 2 set 1 del 1\r\nEND\r\n");
 }
 
+TEST_CASE("stats detail counts from the next request on, pipelined or not") {
+  Process process;
+  Conversation c(process);
+  CHECK(c.ask("stats detail on\r\nget x:1\r\nstats detail off\r\nget x:1\r\nstats detail dump\r\n") ==
+        "OK\r\nEND\r\nOK\r\nEND\r\nPREFIX x get 1 hit 0 set 0 del 0\r\nEND\r\n");
+}
+
 TEST_CASE("stats sizes counts items by the log bytes they take") {
   Process process;
   Conversation c(process);
