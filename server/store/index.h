@@ -188,8 +188,8 @@ class Index {
   }
   [[nodiscard]] Found find_in(const HashedKey& key, const Pair& pair) const;
   [[nodiscard]] Found find_chain(std::uint64_t bucket, std::uint64_t marker, std::string_view key) const;
-  // For a bucket that nobody reads yet. What lies there may be anything: a split or an overflow that a kill cut short, or
-  // the rest of a larger table in a damaged file.
+  // For a bucket that nobody reads yet. What lies there may be anything: a split or an overflow that a kill cut short,
+  // or the rest of a larger table in a damaged file.
   static void clear(Bucket& bucket);
   [[nodiscard]] static unsigned empty_slots(const Bucket& bucket);
   // An empty place in the bucket's chain, extended if need be; null: the overflow area is full.

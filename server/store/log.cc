@@ -13,9 +13,10 @@ constexpr unsigned index_of(Stream stream) {
 }
 }  // namespace
 
-Log::Log(Arena& arena, Grace& grace)
+Log::Log(Arena& arena, Grace& grace, std::uint32_t note_reserve)
     : arena_(arena),
       grace_(grace),
+      note_reserve_(note_reserve),
       usable_(arena.segment_count()),
       open_appends_(std::make_unique<std::atomic<std::uint32_t>[]>(arena.segment_count())),
       pins_(std::make_unique<std::atomic<std::uint32_t>[]>(arena.segment_count())) {
@@ -23,13 +24,16 @@ Log::Log(Arena& arena, Grace& grace)
   retired_.reserve(arena.segment_count());
 }
 
-std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& shape, Draw draw) {
+std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& shape, Draw draw, Purpose purpose) {
   const auto bytes = static_cast<std::uint32_t>(shape.record_bytes());
+  const std::uint32_t leave = left_by(purpose);
   const std::lock_guard guard(lock_);
+  // A note has opened a segment of the notes' reserve: no item may live there.
+  if (purpose == Purpose::kItem && note_reserve_ != 0 && free_.size() < leave) return std::nullopt;
   std::uint32_t& open = open_[index_of(stream)];
   if (open == kNone ||
       arena_.segment({open}).used_bytes.load(std::memory_order_relaxed) + bytes > arena_.segment_bytes()) {
-    if (!open_segment(stream)) return std::nullopt;
+    if (!open_segment(stream, leave)) return std::nullopt;
   }
   SegmentEntry& segment = arena_.segment({open});
   const std::uint32_t used = segment.used_bytes.load(std::memory_order_relaxed);
@@ -62,9 +66,8 @@ std::uint32_t Log::open_room(Stream stream) const {
          arena_.segment({open}).used_bytes.load(std::memory_order_relaxed);
 }
 
-bool Log::open_segment(Stream stream) {
-  const std::size_t reserve = stream == Stream::kFresh ? kSurvivorReserve : 0;
-  if (free_.size() <= reserve) return false;
+bool Log::open_segment(Stream stream, std::uint32_t leave) {
+  if (free_.size() <= leave) return false;
   seal(stream);
   const SegmentId id = free_.back();
   free_.pop_back();
@@ -96,6 +99,19 @@ void Log::seal(Stream stream) {
 void Log::seal_open(Stream stream) {
   const std::lock_guard guard(lock_);
   seal(stream);
+}
+
+bool Log::seal_sparse_open(Stream stream) {
+  const std::lock_guard guard(lock_);
+  const std::uint32_t open = open_[index_of(stream)];
+  if (open == kNone) return false;
+  const std::uint64_t used = arena_.segment({open}).used_bytes.load(std::memory_order_relaxed);
+  const std::uint64_t living = live_bytes(arena_.live({open}).load(std::memory_order_relaxed)) + kSegmentHeaderBytes;
+  const std::uint64_t dead = used > living ? used - living : 0;
+  const bool full = used + arena_.segment_bytes() / 8 >= arena_.segment_bytes();
+  if (dead < arena_.segment_bytes() / (full ? 20 : 2)) return false;
+  seal(stream);
+  return true;
 }
 
 void Log::note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSeconds expiry) {

@@ -25,10 +25,13 @@
 namespace lmc::store {
 
 inline constexpr std::uint32_t kSurvivorReserve = 1;
+// Without eviction one more is kept for notes (deletes, touches, flushes), so that a full log can still be emptied: no
+// item goes there, so it dies as a whole and comes back.
+inline constexpr std::uint32_t kNoteReserve = 1;
 
 class Log {
  public:
-  Log(Arena& arena, Grace& grace);
+  Log(Arena& arena, Grace& grace, std::uint32_t note_reserve = 0);
 
   struct Reservation {
     RecordHeader* record = nullptr;
@@ -38,7 +41,12 @@ class Log {
   struct Draw {
     Version keep{0};  // 0: draw the next
   };
-  [[nodiscard]] std::optional<Reservation> reserve(Stream stream, const RecordShape& shape, Draw draw);
+  [[nodiscard]] std::optional<Reservation> reserve(Stream stream, const RecordShape& shape, Draw draw,
+                                                   Purpose purpose = Purpose::kItem);
+  // Free segments that an append of this purpose leaves to others.
+  [[nodiscard]] std::uint32_t left_by(Purpose purpose) const {
+    return purpose == Purpose::kMove ? 0 : kSurvivorReserve + (purpose == Purpose::kItem ? note_reserve_ : 0);
+  }
   // The record is filled and its checksum sealed.
   void complete(const Reservation& reservation) {
     // Release pairs with the reclaimer's acquire in take_oldest(): what it walks is complete.
@@ -78,6 +86,8 @@ class Log {
   void collect();
   // Seals a stream's open segment early, so that its contents can be reclaimed.
   void seal_open(Stream stream);
+  // The same, if reclaiming it is sure to give room: it is mostly dead, or full and partly dead. Whether it was.
+  [[nodiscard]] bool seal_sparse_open(Stream stream);
 
   [[nodiscard]] std::uint32_t free_segments() const { return free_count_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t retired_segments() const { return retired_count_.load(std::memory_order_relaxed); }
@@ -102,12 +112,13 @@ class Log {
   };
 
   // All with lock_ held.
-  [[nodiscard]] bool open_segment(Stream stream);
+  [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave);
   void seal(Stream stream);
   void release(SegmentId id);
 
   Arena& arena_;
   Grace& grace_;
+  const std::uint32_t note_reserve_;
   mutable SpinLock lock_;
   std::uint32_t open_[kStreams] = {kNone, kNone};  // under lock_
   std::vector<SegmentId> free_;                    // under lock_, last used first

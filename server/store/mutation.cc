@@ -216,17 +216,16 @@ void Mutation::publish(const Appended& appended) {
   current_ = ItemView(parts.arena, record, found_.place);
 }
 
-// Deletes and touches need room in a full log too: they may use the segment that is kept for the survivor stream. They
-// are dead as soon as they are applied, so that segment is free again with the next compaction.
+// Deletes and touches need room in a full log too: they have a reserve of their own, and are dead as soon as they are
+// applied, so that their segment is free again with the next compaction.
 bool Mutation::append_note(RecordKind kind, UnixSeconds expiry, const Access& access) {
   Session::State& state = *session_.state_;
   RecordShape shape;
   shape.kind = kind;
   shape.key_bytes = static_cast<std::uint8_t>(key_.bytes.size());
-  auto reservation = state.parts.log.reserve(Stream::kFresh, shape, {});
-  if (!reservation) reservation = state.parts.log.reserve(Stream::kSurvivor, shape, {});
+  const auto reservation = state.parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote);
   if (!reservation) {
-    wants_room(shape.record_bytes());
+    wants_room(shape.record_bytes(), Purpose::kNote);
     return false;
   }
   RecordHeader& record = *reservation->record;

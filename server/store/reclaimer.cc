@@ -68,7 +68,7 @@ std::optional<Reclaimer::Victim> Reclaimer::choose(UnixSeconds now) {
   const auto make = [this](SegmentId id, Why why) {
     return Victim{id, arena_.segment(id).stream.load(std::memory_order_relaxed), why, kSegmentHeaderBytes};
   };
-  const std::optional<SegmentId> sparse = emptiest(now);
+  const std::optional<SegmentId> sparse = emptiest();
   if (sparse && log_.take(*sparse)) return make(*sparse, Why::kCompact);
   if (!policy_.evict) return std::nullopt;
   ghost_.fit(index_.item_count());
@@ -82,15 +82,22 @@ std::optional<Reclaimer::Victim> Reclaimer::choose(UnixSeconds now) {
   return std::nullopt;
 }
 
-std::optional<SegmentId> Reclaimer::emptiest(UnixSeconds) {
+std::optional<SegmentId> Reclaimer::emptiest() {
+  // By dead bytes, not by living ones: room that was never used (a record did not fit a segment's end) is not won by
+  // moving what lies before it.
   const double below = policy_.evict ? policy_.compact_below : kCompactBelowWithoutEviction;
-  auto least = static_cast<std::uint32_t>(below * static_cast<double>(arena_.segment_bytes()));
+  auto most = static_cast<std::uint32_t>((1 - below) * static_cast<double>(arena_.segment_bytes()));
   std::optional<SegmentId> found;
   for (std::uint32_t i = 0; i < arena_.segment_count(); ++i) {
-    const std::uint32_t live = estimated_live_bytes({i});
-    if (live >= least || arena_.segment({i}).state.load(std::memory_order_relaxed) != SegmentState::kSealed) continue;
-    if (log_.pins({i}).load(std::memory_order_relaxed) != 0) continue;
-    least = live;
+    const SegmentEntry& segment = arena_.segment({i});
+    if (segment.state.load(std::memory_order_relaxed) != SegmentState::kSealed) continue;
+    const std::uint32_t living = estimated_live_bytes({i}) + kSegmentHeaderBytes;
+    const std::uint32_t used = segment.used_bytes.load(std::memory_order_relaxed);
+    const bool nothing_lives = arena_.live({i}).load(std::memory_order_relaxed) == 0;
+    const std::uint32_t won =
+        nothing_lives ? static_cast<std::uint32_t>(arena_.segment_bytes()) : used - std::min(used, living);
+    if (won <= most || log_.pins({i}).load(std::memory_order_relaxed) != 0) continue;
+    most = won;
     found = SegmentId{i};
   }
   return found;
@@ -232,9 +239,7 @@ void Reclaimer::drop(const Index::Found& found, const HashedKey& key, Tally& tal
 
 std::optional<LogAddress> Reclaimer::copy(const RecordHeader& record, Tally& tally) {
   const RecordShape shape = record.shape();
-  auto reservation = log_.reserve(destination(), shape, {record.version()});
-  if (!reservation && destination() == Stream::kFresh)
-    reservation = log_.reserve(Stream::kSurvivor, shape, {record.version()});
+  const auto reservation = log_.reserve(destination(), shape, {record.version()}, Purpose::kMove);
   if (!reservation) return std::nullopt;
   reservation->record->copy_from(record);
   log_.count_live(reservation->address, shape);

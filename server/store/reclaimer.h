@@ -98,7 +98,7 @@ class Reclaimer {
   static constexpr std::size_t kBatch = 16;  // records whose index buckets are fetched together
 
   [[nodiscard]] std::optional<Victim> choose(UnixSeconds now);
-  [[nodiscard]] std::optional<SegmentId> emptiest(UnixSeconds now);
+  [[nodiscard]] std::optional<SegmentId> emptiest();
   [[nodiscard]] std::uint32_t estimated_live_bytes(SegmentId id) const;
   void refresh_expired_shares(UnixSeconds now);
   // False: no room to move what must be kept.

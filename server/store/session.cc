@@ -11,6 +11,9 @@ namespace {
 constexpr unsigned kMaxAttempts = 64;
 // How often make_room yields to let other sessions end their turns before it gives up.
 constexpr unsigned kMaxGraceWaits = 100000;
+// How many steps of a segment's size make_room does for each segment there is: an item is kept at most three times for
+// its accesses, so a fourth pass must find room if there is any.
+constexpr std::uint32_t kMaxStepsPerSegment = 4;
 // What a turn reclaims for each byte it appended, per segment that is missing; and at least.
 constexpr std::uint64_t kReclaimedPerAppended = 2;
 constexpr std::uint64_t kMinReclaimStep = 2048;
@@ -132,12 +135,14 @@ MutateResult Session::mutate_with(const HashedKey& key, std::uint64_t value_byte
   // A large value is not begun before its room is there: chunks written in vain are as much work as useful ones.
   std::uint64_t wanted =
       value_bytes > segment / kInlineShareOfSegment ? value_bytes + value_bytes / 8 + 2 * segment : 0;
+  Purpose purpose = Purpose::kItem;
   for (unsigned attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    if (wanted != 0 && !make_room(wanted)) break;
+    if (wanted != 0 && !make_room(wanted, purpose)) break;
     {
       Mutation mutation(*this, key);
       change(mutation);
       wanted = mutation.wanted_bytes_;
+      purpose = mutation.wanted_for_;
     }
     if (wanted == 0) {
       if (const unsigned splits = parts.index.grow(kMaxSplitsPerMutation); splits > 0)
@@ -149,25 +154,31 @@ MutateResult Session::mutate_with(const HashedKey& key, std::uint64_t value_byte
   return MutateResult::kNoMemory;
 }
 
-bool Session::make_room(std::uint64_t bytes) {
+bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
   Store::Parts& parts = state_->parts;
-  const std::uint64_t needed = kSurvivorReserve + 1 + bytes / parts.arena.segment_bytes();
+  const std::uint64_t needed = parts.log.left_by(purpose) + 1 + bytes / parts.arena.segment_bytes();
   if (needed + 2 > parts.log.usable_segments()) return false;
-  bool counted = false;
-  for (unsigned waits = 0; waits < kMaxGraceWaits; ++waits) {
+  const std::uint32_t most_steps = kMaxStepsPerSegment * parts.log.usable_segments();
+  std::uint32_t steps = 0;
+  for (unsigned waits = 0; waits < kMaxGraceWaits;) {
     parts.grace.enter(state_->slot);  // between two tries of a mutation this session holds nothing
     parts.log.collect();
     if (parts.log.free_segments() >= needed) return true;
-    if (!counted) state_->tally.add(Count::kDirectReclaims);
-    counted = true;
+    if (steps == 0) state_->tally.add(Count::kDirectReclaims);
+    if (++steps > most_steps) return false;
     parts.reclaimer.lock().lock();
     const bool stepped = parts.log.free_segments() >= needed ||
                          parts.reclaimer.step(parts.arena.segment_bytes(), state_->now, state_->tally);
     parts.reclaimer.lock().unlock();
     if (stepped) continue;
     // What is retired becomes free when the other sessions end their turns or the pinned replies are sent.
-    if (parts.log.retired_segments() == 0) return false;
-    ::sched_yield();
+    if (parts.log.retired_segments() != 0) {
+      ++waits;
+      --steps;
+      ::sched_yield();
+    } else if (!parts.log.seal_sparse_open(Stream::kFresh) && !parts.log.seal_sparse_open(Stream::kSurvivor)) {
+      return false;
+    }
   }
   return false;
 }
@@ -184,8 +195,8 @@ void Session::State::flush_everything() {
   shape.kind = RecordKind::kFlush;
   shape.payload_bytes = 4;
   Version version;
-  auto reservation = parts.log.reserve(Stream::kFresh, shape, {});
-  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {});
+  auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote);
+  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove);
   if (reservation) {
     std::memset(reservation->record->body(), 0, shape.payload_bytes);
     reservation->record->seal_checksum();
@@ -203,7 +214,9 @@ void Session::flush_all_at(UnixSeconds at) {
   shape.kind = RecordKind::kFlush;
   shape.payload_bytes = 4;
   const std::lock_guard guard(parts.flush_lock);
-  if (auto reservation = parts.log.reserve(Stream::kFresh, shape, {})) {
+  auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote);
+  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove);
+  if (reservation) {
     std::memcpy(reservation->record->body(), &at.value, sizeof at.value);
     reservation->record->seal_checksum();
     parts.log.complete(*reservation);

@@ -35,7 +35,7 @@ Store::Parts::Parts(const StoreOptions& given)
       arena(arena_options(given)),
       grace(given.max_sessions),
       index(arena),
-      log(arena, grace),
+      log(arena, grace, given.evict ? 0 : kNoteReserve),
       ghost(given.memory_bytes / kBytesPerGhostEntry),
       reclaimer(arena, index, log, ghost, policy_of(given)),
       tallies(given.max_sessions),

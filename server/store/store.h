@@ -133,7 +133,10 @@ class Mutation {
   [[nodiscard]] bool append_note(RecordKind kind, UnixSeconds expiry, const Access& access);
   [[nodiscard]] Stream stream_for_put();
   void publish(const Appended& appended);
-  void wants_room(std::uint64_t bytes) { wanted_bytes_ = bytes; }
+  void wants_room(std::uint64_t bytes, Purpose purpose = Purpose::kItem) {
+    wanted_bytes_ = bytes;
+    wanted_for_ = purpose;
+  }
 
   Session& session_;
   const HashedKey& key_;
@@ -142,6 +145,7 @@ class Mutation {
   ItemView current_;
   std::uint64_t stored_cas_ = 0;
   std::uint64_t wanted_bytes_ = 0;  // log room the failed call asked for; 0: none failed
+  Purpose wanted_for_ = Purpose::kItem;
 };
 
 enum class MutateResult : std::uint8_t {
@@ -205,7 +209,7 @@ class Session {
   friend class Store;
   using Change = std::function<void(Mutation&)>;
   [[nodiscard]] MutateResult mutate_with(const HashedKey& key, std::uint64_t value_bytes, const Change& change);
-  [[nodiscard]] bool make_room(std::uint64_t bytes);
+  [[nodiscard]] bool make_room(std::uint64_t bytes, Purpose purpose);
   void bury_if_dead(const HashedKey& key);
   struct State;
   std::unique_ptr<State> state_;

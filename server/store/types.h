@@ -39,6 +39,13 @@ struct LogAddress {
 enum class Stream : std::uint8_t { kFresh = 0, kSurvivor = 1 };
 inline constexpr unsigned kStreams = 2;
 
+// Who appends, and so how many of the last free segments it may use (log.h).
+enum class Purpose : std::uint8_t {
+  kItem,  // leaves all reserves alone
+  kNote,  // leaves the reclaimer's reserve alone
+  kMove,  // the reclaimer
+};
+
 // A key with its two hashes: computed once, used by prefetch, look-up and mutation alike.
 struct HashedKey {
   std::string_view bytes;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -79,7 +80,7 @@ TEST_CASE("a record fills a segment to its last byte, and the next one opens ano
   CHECK(bench.log.sealed_segments(Stream::kFresh) == 1);
 }
 
-TEST_CASE("the last free segments are the survivor stream's, and a refused reservation changes nothing") {
+TEST_CASE("the last free segments are the reclaimer's, and a refused reservation changes nothing") {
   Bench bench(kMiB);
   std::uint32_t opened = 0;
   while (auto reservation =
@@ -92,8 +93,39 @@ TEST_CASE("the last free segments are the survivor stream's, and a refused reser
   const Version before = bench.log.last_version();
   CHECK_FALSE(bench.log.reserve(Stream::kFresh, item_of(64), {}));
   CHECK(bench.log.last_version() == before);
-  for (std::uint32_t i = 0; i < kSurvivorReserve; ++i) fill_segment(bench, Stream::kSurvivor);
   CHECK_FALSE(bench.log.reserve(Stream::kSurvivor, item_of(64), {}));
+  for (std::uint32_t i = 0; i < kSurvivorReserve; ++i)
+    CHECK(bench.log.reserve(Stream::kSurvivor, item_of(bench.arena.segment_bytes() - kSegmentHeaderBytes), {},
+                            Purpose::kMove));
+  CHECK_FALSE(bench.log.reserve(Stream::kSurvivor, item_of(64), {}, Purpose::kMove));
+}
+
+TEST_CASE("with a reserve for notes no item is put where notes opened it") {
+  Bench bench(kMiB);
+  Log log(bench.arena, bench.grace, kNoteReserve);
+  log.adopt();
+  const RecordShape whole = item_of(bench.arena.segment_bytes() - kSegmentHeaderBytes);
+  while (log.reserve(Stream::kFresh, whole, {})) {
+  }
+  CHECK(log.free_segments() == kSurvivorReserve + kNoteReserve);
+  CHECK(log.reserve(Stream::kFresh, item_of(64), {}, Purpose::kNote));
+  CHECK(log.free_segments() == kSurvivorReserve);
+  CHECK_FALSE(log.reserve(Stream::kFresh, item_of(64), {}));
+  CHECK(log.reserve(Stream::kFresh, item_of(64), {}, Purpose::kNote));
+  CHECK_FALSE(log.reserve(Stream::kFresh, whole, {}, Purpose::kNote));
+  CHECK(log.reserve(Stream::kFresh, whole, {}, Purpose::kMove));
+}
+
+TEST_CASE("an open segment is sealed early only when reclaiming it gives room") {
+  Bench bench(kMiB);
+  CHECK_FALSE(bench.log.seal_sparse_open(Stream::kFresh));
+  const std::string value(bench.arena.segment_bytes() / 16 - kRecordHeaderBytes - 8, 'v');
+  for (unsigned i = 0; i < 9; ++i) REQUIRE(bench.put("k" + std::to_string(i), value));
+  for (unsigned i = 0; i < 5; ++i) REQUIRE(bench.erase("k" + std::to_string(i)));
+  CHECK_FALSE(bench.log.seal_sparse_open(Stream::kFresh));
+  for (unsigned i = 5; i < 9; ++i) REQUIRE(bench.erase("k" + std::to_string(i)));
+  CHECK(bench.log.seal_sparse_open(Stream::kFresh));
+  CHECK(bench.log.sealed_segments(Stream::kFresh) == 1);
 }
 
 TEST_CASE("a segment with an append under way is not taken") {

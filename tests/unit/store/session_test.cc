@@ -274,3 +274,39 @@ TEST_CASE("a session too many is refused, and one that ended makes room") {
   }
   CHECK_NOTHROW(Session(store));
 }
+
+TEST_CASE("without eviction deletes, touches and flushes work however full the store is") {
+  for (const std::size_t value_bytes : {std::size_t{0}, std::size_t{20}, std::size_t{500}, std::size_t{7000}}) {
+    StoreOptions options = options_of(4 * kMiB);
+    options.evict = false;
+    Cache cache(options);
+    const std::string value(value_bytes, 'v');
+    unsigned stored = 0;
+    while (cache.set("k" + std::to_string(stored), value) == MutateResult::kDone) ++stored;
+    for (unsigned i = 0; i < 20000; ++i)
+      REQUIRE(cache.touch("k" + std::to_string(i % stored), later(1000)) == MutateResult::kDone);
+    for (unsigned i = 0; i < stored; ++i) {
+      const std::string key = "k" + std::to_string(static_cast<unsigned>(std::uint64_t{i} * 7919 % stored));
+      if (cache.has(key)) REQUIRE(cache.erase(key) == MutateResult::kDone);
+      // Whoever wants to store goes on trying.
+      if (i % 16 == 0) (void)cache.set("again" + std::to_string(i), value);
+    }
+    CHECK(cache.store.counters().evictions == 0);
+    flush_now(cache);
+    REQUIRE(cache.set("new", "v") == MutateResult::kDone);
+  }
+}
+
+TEST_CASE("without eviction a full store of large records is refused quickly") {
+  StoreOptions options = options_of(4 * kMiB);
+  options.evict = false;
+  Cache cache(options);
+  // Seven of these fill a segment to seven eighths; moving them gains nothing.
+  const std::string value(8192 - kRecordHeaderBytes - 8, 'v');
+  unsigned stored = 0;
+  while (cache.set("k" + std::to_string(1000000 + stored), value) == MutateResult::kDone) ++stored;
+  const std::uint64_t moved = cache.store.counters().relocated_bytes;
+  for (unsigned i = 0; i < 100; ++i) REQUIRE(cache.set("n" + std::to_string(i), value) == MutateResult::kNoMemory);
+  cache.idle(100);
+  CHECK(cache.store.counters().relocated_bytes - moved < 4 * kMiB);
+}
