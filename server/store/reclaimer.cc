@@ -185,7 +185,9 @@ bool Reclaimer::handle_item(const Candidate& candidate, UnixSeconds now, Tally& 
     drop(found, candidate.key, tally);
     return true;
   }
-  index_.replace(found, *moved, kept_frequency(found.slot.frequency()));
+  // A large item's merit is spent when its last chunk moves, once a round, not also here.
+  const std::uint8_t frequency = found.slot.frequency();
+  index_.replace(found, *moved, candidate.record->has(RecordFlag::kChunked) ? frequency : kept_frequency(frequency));
   log_.count_dead(candidate.address, candidate.record->shape());
   return true;
 }
@@ -220,7 +222,8 @@ bool Reclaimer::handle_chunk(const Candidate& candidate, UnixSeconds now, Tally&
   std::memcpy(const_cast<char*>(renewed.payload().data()) + (number + 1) * sizeof(std::uint64_t), &chunk->offset,
               sizeof(std::uint64_t));
   renewed.seal_checksum();
-  index_.replace(owner, *moved, owner.slot.frequency());
+  const bool last = number + 1 == directory.chunks();
+  index_.replace(owner, *moved, last ? kept_frequency(owner.slot.frequency()) : owner.slot.frequency());
   log_.count_dead(at, record.shape());
   log_.count_dead(candidate.address, candidate.record->shape());
   return true;

@@ -1,0 +1,49 @@
+// Large items under pressure: their chunks are reclaimed one by one, the item lives or goes as a whole.
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "support.h"
+
+namespace lmc::store::test {
+namespace {
+
+constexpr std::uint64_t kValueBytes = 100 * 1024;
+
+std::string key_of(unsigned i) {
+  return "large-" + std::to_string(i);
+}
+
+}  // namespace
+
+TEST_CASE("large items that were all read do not circle through the log for ever") {
+  StoreOptions options = options_of(16 * kMiB);
+  options.max_item_bytes = kMiB;
+  Cache cache(options);
+  const std::string value = patterned(kValueBytes, 1);
+  constexpr unsigned kItems = 1000;
+  for (unsigned i = 0; i < kItems; ++i) {
+    REQUIRE(cache.set(key_of(i), value) == MutateResult::kDone);
+    for (unsigned reads = 0; reads < 3; ++reads) (void)cache.read(key_of(i));
+  }
+  const StoreCounters counters = cache.store.counters();
+  CHECK(counters.evictions > kItems / 2);
+  // Three reads are worth three rounds; some slack for what is moved while room is made.
+  CHECK(counters.relocated_bytes < 8 * kItems * kValueBytes);
+  CHECK(cache.get(key_of(kItems - 1)) == value);
+}
+
+TEST_CASE("a large item that is read again and again stays whole while others pass by") {
+  StoreOptions options = options_of(16 * kMiB);
+  options.max_item_bytes = kMiB;
+  Cache cache(options);
+  const std::string kept = patterned(kValueBytes, 7);
+  REQUIRE(cache.set("kept", kept) == MutateResult::kDone);
+  for (unsigned i = 0; i < 500; ++i) {
+    REQUIRE(cache.read("kept"));
+    REQUIRE(cache.set(key_of(i), patterned(kValueBytes, i)) == MutateResult::kDone);
+  }
+  CHECK(cache.get("kept") == kept);
+}
+
+}  // namespace lmc::store::test
