@@ -110,10 +110,11 @@ BinaryStatus status_of(StoreOutcome outcome, Command command) {
   return BinaryStatus::kNotStored;
 }
 
-void store(Context& context, const Request& request, const HashedKey& key, StoreMode mode) {
+void store(Context& context, const Request& request, const HashedKey& key) {
   StoreOrder order;
   order.key = key;
   order.value = request.value;
+  const StoreMode mode = store_mode(request.command);
   order.mode = request.cas != 0 && !is_concatenation(mode) ? StoreMode::kCas : mode;
   order.compare.expected = request.cas;
   order.client_flags = request.client_flags;
@@ -201,19 +202,11 @@ Disposition execute_binary(Context& context, const Request& request, const Hashe
       touch(context, request, key);
       return Disposition::kContinue;
     case Command::kSet:
-      store(context, request, key, StoreMode::kSet);
-      return Disposition::kContinue;
     case Command::kAdd:
-      store(context, request, key, StoreMode::kAdd);
-      return Disposition::kContinue;
     case Command::kReplace:
-      store(context, request, key, StoreMode::kReplace);
-      return Disposition::kContinue;
     case Command::kAppend:
-      store(context, request, key, StoreMode::kAppend);
-      return Disposition::kContinue;
     case Command::kPrepend:
-      store(context, request, key, StoreMode::kPrepend);
+      store(context, request, key);
       return Disposition::kContinue;
     case Command::kDelete:
       remove(context, request, key);

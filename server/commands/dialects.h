@@ -33,6 +33,16 @@ void execute_slabs(Context& context, const protocol::Request& request);
 // stats.cc: text and binary.
 [[nodiscard]] Disposition execute_stats(Context& context, const protocol::Request& request);
 
+// Of the text and binary storage commands.
+[[nodiscard]] constexpr StoreMode store_mode(protocol::Command command) {
+  using protocol::Command;
+  if (command == Command::kAdd) return StoreMode::kAdd;
+  if (command == Command::kReplace) return StoreMode::kReplace;
+  if (command == Command::kAppend) return StoreMode::kAppend;
+  if (command == Command::kPrepend) return StoreMode::kPrepend;
+  return command == Command::kCas ? StoreMode::kCas : StoreMode::kSet;
+}
+
 // The reply of a text command, unless it asked for none.
 inline void answer(Context& context, const protocol::Request& request, std::string_view reply) {
   if (!request.quiet) context.replies.append(reply);

@@ -57,7 +57,7 @@ std::string_view reply_of(TouchOutcome outcome) {
   return {};
 }
 
-void store(Context& context, const Request& request, const HashedKey& key, StoreMode mode) {
+void store(Context& context, const Request& request, const HashedKey& key) {
   if (request.value_state == ValueState::kBadChunk) {
     context.counters.add(StreamCounter::kSet, store::Stream::kFresh);
     return answer(context, request, reply::kBadChunk);
@@ -65,7 +65,7 @@ void store(Context& context, const Request& request, const HashedKey& key, Store
   StoreOrder order;
   order.key = key;
   order.value = request.value;
-  order.mode = mode;
+  order.mode = store_mode(request.command);
   order.compare.expected = request.cas;
   order.client_flags = request.client_flags;
   order.expiry = absolute_expiry(request.exptime, context.session.now());
@@ -117,22 +117,12 @@ Disposition execute_text(Context& context, const Request& request, const HashedK
       execute_get_and_touch(context, request, key);
       return Disposition::kContinue;
     case Command::kSet:
-      store(context, request, key, StoreMode::kSet);
-      return Disposition::kContinue;
     case Command::kAdd:
-      store(context, request, key, StoreMode::kAdd);
-      return Disposition::kContinue;
     case Command::kReplace:
-      store(context, request, key, StoreMode::kReplace);
-      return Disposition::kContinue;
     case Command::kAppend:
-      store(context, request, key, StoreMode::kAppend);
-      return Disposition::kContinue;
     case Command::kPrepend:
-      store(context, request, key, StoreMode::kPrepend);
-      return Disposition::kContinue;
     case Command::kCas:
-      store(context, request, key, StoreMode::kCas);
+      store(context, request, key);
       return Disposition::kContinue;
     case Command::kDelete:
       remove(context, request, key);

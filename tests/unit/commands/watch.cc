@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <regex>
+#include <thread>
 
 #include "conversation.h"
 
@@ -102,4 +103,47 @@ TEST_CASE("watch is refused when forbidden, unknown or one too many") {
   CHECK(c.ask("watch bogus\r\n") == "ERROR\r\n");
   process.settings.watch_enabled = false;
   CHECK(c.ask("watch\r\n") == "CLIENT_ERROR watch commands not allowed\r\n");
+}
+
+TEST_CASE("watchers may come, read and go while others publish") {
+  class Deaf final : public ServerControl {
+   public:
+    void shutdown(Shutdown) override {}
+    void set_verbosity(unsigned) override {}
+    [[nodiscard]] unsigned verbosity() const override { return 0; }
+    [[nodiscard]] NetCounters net_counters() const override { return {}; }
+    void reset_net_counters() override {}
+    void visit_connections(const std::function<void(const ConnectionInfo&)>&) override {}
+    void wake(ConnectionId) override { woken.fetch_add(1, std::memory_order_relaxed); }
+    void shift_clock(std::int64_t) override {}
+    void pause_clock(bool) override {}
+    [[nodiscard]] lmc::store::UnixSeconds now() const override { return {}; }
+    [[nodiscard]] lmc::store::UnixSeconds started() const override { return {}; }
+    std::atomic<std::uint64_t> woken{0};
+  };
+  Deaf control;
+  WatchHub hub(control, 4096);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> publishers;
+  for (int i = 0; i < 2; ++i) {
+    publishers.emplace_back([&] {
+      while (!stop.load(std::memory_order_relaxed)) {
+        if (hub.wants(WatchKind::kSystem)) hub.publish_system("type=test");
+      }
+    });
+  }
+  BlockPool pool;
+  std::uint64_t lines = 0;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    const auto watcher = hub.watch({i}, static_cast<WatchMask>(WatchKind::kSystem));
+    while (hub.totals().sent + hub.totals().skipped < i) std::this_thread::yield();
+    ReplyQueue replies(pool);
+    (void)watcher->produce(replies, 1 << 20);
+    lines += replies.pending_bytes();
+  }
+  stop = true;
+  for (std::thread& publisher : publishers) publisher.join();
+  CHECK(lines > 0);
+  CHECK(hub.totals().watchers == 0);
+  CHECK(control.woken > 0);
 }
