@@ -30,7 +30,7 @@
 
 namespace lmc::net {
 
-inline constexpr std::size_t kReplyBacklogBytes = 1024 * 1024;
+inline constexpr std::size_t kReplyBacklogBytes = 256 * 1024;
 inline constexpr std::size_t kSourceBudgetBytes = 64 * 1024;    // asked of a reply source at a time
 inline constexpr std::size_t kMaxFlushBytes = 8 * 1024 * 1024;  // written to one socket in one turn
 inline constexpr std::size_t kIovecsPerWrite = 64;
@@ -98,7 +98,7 @@ class Connection {
 
   // Whether more input can be used now.
   [[nodiscard]] bool wants_input() const;
-  [[nodiscard]] bool has_replies() const { return !replies_.empty(); }
+  [[nodiscard]] std::size_t unsent_bytes() const { return replies_.pending_bytes(); }
   [[nodiscard]] bool idle() const { return state() == ConnectionState::kReading && replies_.empty(); }
 
   [[nodiscard]] int fd() const { return socket_.get(); }

@@ -181,12 +181,15 @@ void Worker::turn() {
   bench_.now = around_.clock.now();
   session_.begin_turn(bench_.now);
 
-  for (std::size_t i = 0; i < ready_.size(); ++i) serve(*ready_[i], i + 1 < ready_.size());  // serve() may append
+  for (std::size_t i = 0; i < ready_.size(); ++i) {  // serve() may append
+    if (ready_[i] == nullptr) continue;
+    serve(*ready_[i], i + 1 < ready_.size());
+    if (unsent_bytes_ >= kFlushSliceBytes) flush();
+  }
   ready_.clear();
   for (Datagrams* datagrams : ready_datagrams_) datagrams->socket.receive(bench_);
 
-  for (Entry* entry : touched_) finish(*entry);
-  touched_.clear();
+  flush();
   for (Datagrams* datagrams : ready_datagrams_) datagrams->socket.flush(bench_);
   ready_datagrams_.clear();
 
@@ -206,6 +209,13 @@ void Worker::serve(Entry& entry, bool others_wait) {
   entry.unexecuted = progress == Progress::kYielded || progress == Progress::kBacklogged;
   if (progress == Progress::kYielded) make_ready(entry);
   if (!std::exchange(entry.touched, true)) touched_.push_back(&entry);
+  unsent_bytes_ += connection.unsent_bytes();
+}
+
+void Worker::flush() {
+  for (Entry* entry : touched_) finish(*entry);
+  touched_.clear();
+  unsent_bytes_ = 0;
 }
 
 // Sends what there is to send, and settles what the connection waits for next.
@@ -220,9 +230,8 @@ void Worker::finish(Entry& entry) {
     entry.write_event.start();
   } else {
     entry.write_event.stop();
-    if (flushed == Flushed::kPaused || state == ConnectionState::kStreaming || entry.unexecuted) {
-      again_.push_back(&entry);
-    }
+    const bool more = flushed == Flushed::kPaused || state == ConnectionState::kStreaming || entry.unexecuted;
+    if (more && !entry.queued) again_.push_back(&entry);
   }
   if (state == ConnectionState::kWaiting && !std::exchange(entry.waiting, true)) waiting_.push_back(&entry);
   if (connection.wants_input()) {
@@ -293,6 +302,7 @@ void Worker::open(NewConnection accepted) {
 void Worker::close(Entry& entry, std::string_view reason) {
   announce_end(entry, reason);
   if (entry.waiting) std::erase(waiting_, &entry);
+  if (entry.queued) std::replace(ready_.begin(), ready_.end(), &entry, static_cast<Entry*>(nullptr));
   entry.connection.close(bench_);
   entry.read_event.stop();
   entry.write_event.stop();
@@ -341,8 +351,7 @@ void Worker::announce(const Entry& entry) const {
 
 void Worker::announce_end(const Entry& entry, std::string_view reason) const {
   if (around_.log.enabled(LogLevel::kConnections)) {
-    around_.log.about(LogLevel::kConnections, entry.connection.fd(),
-                      std::string("connection closed: ").append(reason));
+    around_.log.about(LogLevel::kConnections, entry.connection.fd(), std::string("connection closed: ").append(reason));
   }
   if (!around_.shared.watch.wants(commands::WatchKind::kConnections)) return;
   const std::string host = entry.host();
