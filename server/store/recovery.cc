@@ -10,8 +10,26 @@ namespace lmc::store {
 
 namespace {
 
-// Cuts a segment's used bytes down to the records that can be walked.
-void trim_segment(Arena& arena, SegmentId id) {
+// Where the records begin that a walk over their segment meets. Only such a record may be kept: the reclaimer would
+// pass any other by and give its memory away under it. (A damaged length makes a walk go astray, and maybe not end
+// early.)
+class Starts {
+ public:
+  explicit Starts(const Arena& arena)
+      : words_(std::uint64_t{arena.segment_count()} * arena.segment_bytes() / kRecordAlignment / 64 + 1) {}
+  // Different segments may be marked by different threads: no two share a word.
+  void mark(LogAddress address) { words_[word(address)] |= bit(address); }
+  [[nodiscard]] bool has(LogAddress address) const { return (words_[word(address)] & bit(address)) != 0; }
+
+ private:
+  static_assert(kMinSegmentBytes % (64 * kRecordAlignment) == 0);
+  static std::uint64_t word(LogAddress address) { return address.offset / kRecordAlignment / 64; }
+  static std::uint64_t bit(LogAddress address) { return std::uint64_t{1} << (address.offset / kRecordAlignment % 64); }
+  std::vector<std::uint64_t> words_;
+};
+
+// Cuts a segment's used bytes down to the records that can be walked, and marks where they start.
+void trim_segment(Arena& arena, SegmentId id, Starts& starts) {
   SegmentEntry& segment = arena.segment(id);
   arena.live(id).store(0, std::memory_order_relaxed);
   const std::uint64_t claimed =
@@ -23,10 +41,12 @@ void trim_segment(Arena& arena, SegmentId id) {
                      header->sequence == segment.sequence.load(std::memory_order_relaxed);
   std::uint64_t end = sound ? kSegmentHeaderBytes : 0;
   while (sound && end + kRecordHeaderBytes <= claimed) {
-    const RecordHeader& record = arena.record({arena.start_of(id).offset + end});
+    const LogAddress address{arena.start_of(id).offset + end};
+    const RecordHeader& record = arena.record(address);
     const auto kind = record.kind();
     const bool known = kind >= RecordKind::kItem && kind <= RecordKind::kChunk;
     if (!known || end + record.record_bytes() > claimed) break;
+    starts.mark(address);
     end += record.record_bytes();
   }
   segment.used_bytes.store(static_cast<std::uint32_t>(end), std::memory_order_relaxed);
@@ -34,7 +54,7 @@ void trim_segment(Arena& arena, SegmentId id) {
 
 class Judge {
  public:
-  explicit Judge(Arena& arena, Index& index) : arena_(arena), index_(index) {}
+  Judge(const Arena& arena, const Index& index, const Starts& starts) : arena_(arena), index_(index), starts_(starts) {}
 
   [[nodiscard]] bool sound_item(std::uint64_t bucket, const Slot& slot) const {
     if (!complete_record(slot.address())) return false;
@@ -48,7 +68,7 @@ class Judge {
  private:
   [[nodiscard]] bool complete_record(LogAddress address) const {
     if (address.offset % kRecordAlignment != 0) return false;
-    if (address.offset >= arena_.segment_count() * arena_.segment_bytes()) return false;
+    if (address.offset >= arena_.segment_count() * arena_.segment_bytes() || !starts_.has(address)) return false;
     const SegmentId id = arena_.segment_of(address);
     const std::uint64_t offset = address.offset - arena_.start_of(id).offset;
     const std::uint64_t used = arena_.segment(id).used_bytes.load(std::memory_order_relaxed);
@@ -73,8 +93,9 @@ class Judge {
     return bytes == directory.total_bytes();
   }
 
-  Arena& arena_;
-  Index& index_;
+  const Arena& arena_;
+  const Index& index_;
+  const Starts& starts_;
 };
 
 void count_item(Arena& arena, Log& log, LogAddress address) {
@@ -102,11 +123,12 @@ void in_parallel(std::uint64_t total, const std::function<void(std::uint64_t, st
 }  // namespace
 
 Recovered recover(Arena& arena, Index& index, Log& log) {
-  in_parallel(arena.segment_count(), [&arena](std::uint64_t begin, std::uint64_t end) {
-    for (std::uint64_t i = begin; i < end; ++i) trim_segment(arena, {static_cast<std::uint32_t>(i)});
+  Starts starts(arena);
+  in_parallel(arena.segment_count(), [&arena, &starts](std::uint64_t begin, std::uint64_t end) {
+    for (std::uint64_t i = begin; i < end; ++i) trim_segment(arena, {static_cast<std::uint32_t>(i)}, starts);
   });
   index.repair_links();
-  const Judge judge(arena, index);
+  const Judge judge(arena, index, starts);
   std::atomic<std::uint64_t> kept{0};
   std::atomic<std::uint64_t> dropped{0};
   in_parallel(index.bucket_count(), [&](std::uint64_t begin, std::uint64_t end) {

@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t kRoomToGrow = 64 * kMiB;
 
 std::string key_of(unsigned i) {
-  return "key" + std::to_string(i);
+  return numbered("key", i);
 }
 
 // Makes the index believe in this many items more, so that it splits without them.

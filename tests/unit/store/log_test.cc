@@ -120,10 +120,10 @@ TEST_CASE("an open segment is sealed early only when reclaiming it gives room") 
   Bench bench(kMiB);
   CHECK_FALSE(bench.log.seal_sparse_open(Stream::kFresh));
   const std::string value(bench.arena.segment_bytes() / 16 - kRecordHeaderBytes - 8, 'v');
-  for (unsigned i = 0; i < 9; ++i) REQUIRE(bench.put("k" + std::to_string(i), value));
-  for (unsigned i = 0; i < 5; ++i) REQUIRE(bench.erase("k" + std::to_string(i)));
+  for (unsigned i = 0; i < 9; ++i) REQUIRE(bench.put(numbered("k", i), value));
+  for (unsigned i = 0; i < 5; ++i) REQUIRE(bench.erase(numbered("k", i)));
   CHECK_FALSE(bench.log.seal_sparse_open(Stream::kFresh));
-  for (unsigned i = 5; i < 9; ++i) REQUIRE(bench.erase("k" + std::to_string(i)));
+  for (unsigned i = 5; i < 9; ++i) REQUIRE(bench.erase(numbered("k", i)));
   CHECK(bench.log.seal_sparse_open(Stream::kFresh));
   CHECK(bench.log.sealed_segments(Stream::kFresh) == 1);
 }

@@ -194,9 +194,9 @@ TEST_CASE("an overwrite-heavy load keeps every key's last value and the books") 
     for (unsigned i = 0; i < 20000; ++i) {
       const unsigned k = (i * 7919) % 50;
       last[k] = patterned(100 + i % 1000, i);
-      REQUIRE(cache.set("key" + std::to_string(k), last[k]) == MutateResult::kDone);
+      REQUIRE(cache.set(numbered("key", k), last[k]) == MutateResult::kDone);
     }
-    for (unsigned k = 0; k < 50; ++k) CHECK(cache.get("key" + std::to_string(k)) == last[k]);
+    for (unsigned k = 0; k < 50; ++k) CHECK(cache.get(numbered("key", k)) == last[k]);
     CHECK(cache.store.counters().evictions == 0);
   }
   CHECK(audit_file(file.path(), 2 * kMiB) == "");
@@ -207,7 +207,7 @@ TEST_CASE("the books agree after puts, erases, touches, evictions, large values 
   {
     Cache cache(options_of(2 * kMiB, file.path()));
     for (std::uint32_t i = 0; i < 30000; ++i) {
-      const std::string key = "key" + std::to_string(i * 2654435761u % 20000);
+      const std::string key = numbered("key", i * 2654435761u % 20000);
       NewItem item;
       item.client_flags = i % 3;
       item.explicit_cas = i % 5 == 0 ? i + 1 : 0;

@@ -29,7 +29,7 @@ void churn(Cache& cache, std::uint64_t bytes) {
   static unsigned number = 0;
   const std::string value(1000, 'c');
   for (std::uint64_t done = 0; done < bytes; done += 1000)
-    REQUIRE(cache.set("churn" + std::to_string(number++), value) == MutateResult::kDone);
+    REQUIRE(cache.set(numbered("churn", number++), value) == MutateResult::kDone);
 }
 
 }  // namespace
@@ -194,7 +194,7 @@ TEST_CASE("flushed items are never moved, and a moved item stays flushed or aliv
 TEST_CASE("a scan sees every item that is there throughout, also while the table grows") {
   Cache cache(options_of(64 * kMiB));
   constexpr unsigned kThere = 405000;  // just below the first split
-  for (unsigned i = 0; i < kThere; ++i) REQUIRE(cache.set("k" + std::to_string(i), "") == MutateResult::kDone);
+  for (unsigned i = 0; i < kThere; ++i) REQUIRE(cache.set(numbered("k", i), "") == MutateResult::kDone);
   const std::uint64_t buckets = cache.store.summary().index_buckets;
   std::vector<bool> seen(kThere, false);
   std::uint64_t cursor = 0;
@@ -207,7 +207,7 @@ TEST_CASE("a scan sees every item that is there throughout, also while the table
       if (item.key()[0] == 'k') seen[std::stoul(std::string(item.key().substr(1)))] = true;
     });
     cache.session.end_turn();
-    for (unsigned n = 0; n < 100; ++n) REQUIRE(cache.set("n" + std::to_string(added++), "") == MutateResult::kDone);
+    for (unsigned n = 0; n < 100; ++n) REQUIRE(cache.set(numbered("n", added++), "") == MutateResult::kDone);
   }
   CHECK(cache.store.summary().index_buckets > buckets + 1000);
   CHECK(std::count(seen.begin(), seen.end(), false) == 0);
@@ -218,8 +218,8 @@ TEST_CASE("a crawl takes the room of expired and flushed items back and leaves t
   NewItem short_lived;
   short_lived.expiry = later(1);
   for (int i = 0; i < 100; ++i) {
-    REQUIRE(cache.set("short" + std::to_string(i), "v", short_lived) == MutateResult::kDone);
-    REQUIRE(cache.set("long" + std::to_string(i), "v") == MutateResult::kDone);
+    REQUIRE(cache.set(numbered("short", i), "v", short_lived) == MutateResult::kDone);
+    REQUIRE(cache.set(numbered("long", i), "v") == MutateResult::kDone);
   }
   cache.now = later(2);
   std::uint64_t cursor = 0;
@@ -230,7 +230,7 @@ TEST_CASE("a crawl takes the room of expired and flushed items back and leaves t
   }
   CHECK(cache.store.summary().items == 100);
   CHECK(cache.store.counters().reclaimed == 100);
-  for (int i = 0; i < 100; ++i) CHECK(cache.has("long" + std::to_string(i)));
+  for (int i = 0; i < 100; ++i) CHECK(cache.has(numbered("long", i)));
 }
 
 TEST_CASE("without eviction nothing is dropped: a full store refuses, and room made by deleting is used again") {
@@ -239,16 +239,16 @@ TEST_CASE("without eviction nothing is dropped: a full store refuses, and room m
   Cache cache(options);
   unsigned stored = 0;
   const std::string value(500, 'v');
-  while (cache.set("k" + std::to_string(stored), value) == MutateResult::kDone) ++stored;
+  while (cache.set(numbered("k", stored), value) == MutateResult::kDone) ++stored;
   CHECK(stored > 1000);  // a good part of the memory
   CHECK(cache.store.counters().out_of_memory == 1);
   CHECK(cache.store.counters().evictions == 0);
-  for (unsigned i = 0; i < stored; ++i) REQUIRE(cache.has("k" + std::to_string(i)));
-  for (unsigned i = 0; i < stored; i += 2) REQUIRE(cache.erase("k" + std::to_string(i)) == MutateResult::kDone);
+  for (unsigned i = 0; i < stored; ++i) REQUIRE(cache.has(numbered("k", i)));
+  for (unsigned i = 0; i < stored; i += 2) REQUIRE(cache.erase(numbered("k", i)) == MutateResult::kDone);
   unsigned again = 0;
-  while (cache.set("n" + std::to_string(again), value) == MutateResult::kDone) ++again;
+  while (cache.set(numbered("n", again), value) == MutateResult::kDone) ++again;
   CHECK(again > stored * 4 / 10);
-  for (unsigned i = 1; i < stored; i += 2) REQUIRE(cache.has("k" + std::to_string(i)));
+  for (unsigned i = 1; i < stored; i += 2) REQUIRE(cache.has(numbered("k", i)));
   CHECK(cache.store.counters().evictions == 0);
 }
 
@@ -282,14 +282,14 @@ TEST_CASE("without eviction deletes, touches and flushes work however full the s
     Cache cache(options);
     const std::string value(value_bytes, 'v');
     unsigned stored = 0;
-    while (cache.set("k" + std::to_string(stored), value) == MutateResult::kDone) ++stored;
+    while (cache.set(numbered("k", stored), value) == MutateResult::kDone) ++stored;
     for (unsigned i = 0; i < 20000; ++i)
-      REQUIRE(cache.touch("k" + std::to_string(i % stored), later(1000)) == MutateResult::kDone);
+      REQUIRE(cache.touch(numbered("k", i % stored), later(1000)) == MutateResult::kDone);
     for (unsigned i = 0; i < stored; ++i) {
-      const std::string key = "k" + std::to_string(static_cast<unsigned>(std::uint64_t{i} * 7919 % stored));
+      const std::string key = numbered("k", static_cast<unsigned>(std::uint64_t{i} * 7919 % stored));
       if (cache.has(key)) REQUIRE(cache.erase(key) == MutateResult::kDone);
       // Whoever wants to store goes on trying.
-      if (i % 16 == 0) (void)cache.set("again" + std::to_string(i), value);
+      if (i % 16 == 0) (void)cache.set(numbered("again", i), value);
     }
     CHECK(cache.store.counters().evictions == 0);
     flush_now(cache);
@@ -304,9 +304,9 @@ TEST_CASE("without eviction a full store of large records is refused quickly") {
   // Seven of these fill a segment to seven eighths; moving them gains nothing.
   const std::string value(8192 - kRecordHeaderBytes - 8, 'v');
   unsigned stored = 0;
-  while (cache.set("k" + std::to_string(1000000 + stored), value) == MutateResult::kDone) ++stored;
+  while (cache.set(numbered("k", 1000000 + stored), value) == MutateResult::kDone) ++stored;
   const std::uint64_t moved = cache.store.counters().relocated_bytes;
-  for (unsigned i = 0; i < 100; ++i) REQUIRE(cache.set("n" + std::to_string(i), value) == MutateResult::kNoMemory);
+  for (unsigned i = 0; i < 100; ++i) REQUIRE(cache.set(numbered("n", i), value) == MutateResult::kNoMemory);
   cache.idle(100);
   CHECK(cache.store.counters().relocated_bytes - moved < 4 * kMiB);
 }

@@ -36,6 +36,12 @@ std::string text_of(const ItemView& item) {
   return text;
 }
 
+std::string numbered(std::string_view prefix, std::uint64_t number) {
+  std::string text(prefix);
+  text += std::to_string(number);
+  return text;
+}
+
 std::string patterned(std::uint64_t bytes, std::uint64_t seed) {
   std::string text(bytes, '\0');
   std::uint64_t word = seed * 0x9e3779b97f4a7c15ULL + 1;

@@ -43,6 +43,8 @@ class ScratchFile {
 
 [[nodiscard]] std::string text_of(const ItemView& item);
 
+[[nodiscard]] std::string numbered(std::string_view prefix, std::uint64_t number);
+
 // A value of this size that tells which one it is and shows when it is torn.
 [[nodiscard]] std::string patterned(std::uint64_t bytes, std::uint64_t seed);
 

@@ -1,0 +1,168 @@
+#include "server/store/reclaimer.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "books.h"
+#include "support.h"
+
+using namespace lmc::store;
+using namespace lmc::store::test;
+
+namespace {
+
+constexpr std::size_t kValueBytes = 1000;
+
+std::string key_of(unsigned i) {
+  return numbered("key", i);
+}
+
+// Puts numbered keys until this stream has sealed so many segments; returns how many keys there are.
+unsigned fill(Bench& bench, unsigned segments, Stream stream = Stream::kFresh, UnixSeconds expiry = kNeverExpires) {
+  unsigned n = 0;
+  while (bench.log.sealed_segments(stream) < segments)
+    REQUIRE(bench.put(key_of(n++), std::string(kValueBytes, 'v'), stream, expiry));
+  return n;
+}
+
+bool step(Bench& bench, std::uint64_t bytes, UnixSeconds now = kNow) {
+  return bench.reclaimer.step(bytes, now, bench.tally);
+}
+
+std::uint64_t count(const Bench& bench, Count what) {
+  return bench.tally.get(static_cast<std::size_t>(what));
+}
+
+// Reclaims until so many segments were retired.
+void reclaim(Bench& bench, std::uint64_t segments, UnixSeconds now = kNow) {
+  const auto done = [&] { return count(bench, Count::kSegmentsCompacted) + count(bench, Count::kSegmentsEvicted); };
+  const std::uint64_t end = done() + segments;
+  while (done() < end) REQUIRE(step(bench, 1, now));
+}
+
+}  // namespace
+
+TEST_CASE("a mostly dead segment is compacted: what lives moves, nothing is evicted") {
+  Bench bench(kMiB);
+  const unsigned n = fill(bench, 1);
+  for (unsigned i = 0; i < n; ++i) {
+    if (i % 10 != 0) REQUIRE(bench.erase(key_of(i)));
+  }
+  const SegmentId before = bench.where(key_of(0));
+  const Version version = bench.arena.record(bench.index.find(bench.index.hash(key_of(0))).slot.address()).version();
+  reclaim(bench, 1);
+  CHECK(count(bench, Count::kSegmentsCompacted) == 1);
+  CHECK(count(bench, Count::kEvictions) == 0);
+  for (unsigned i = 0; i < n; i += 10) CHECK(bench.get(key_of(i)) == std::string(kValueBytes, 'v'));
+  CHECK(bench.where(key_of(0)) != before);
+  CHECK(bench.arena.record(bench.index.find(bench.index.hash(key_of(0))).slot.address()).version() == version);
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("expired records are never moved") {
+  Bench bench(kMiB);
+  const unsigned n = fill(bench, 1, Stream::kFresh, later(10));
+  for (unsigned i = 0; i + 1 < n; ++i) bench.raise(key_of(i), 3);
+  REQUIRE(step(bench, bench.arena.segment_bytes(), later(10)));
+  CHECK(count(bench, Count::kRelocatedItems) == 0);
+  CHECK(count(bench, Count::kReclaimed) >= n - 1);
+  CHECK(count(bench, Count::kEvictions) == 0);
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("an evicted fresh record moves to the survivor stream if it was read, else it goes and is remembered") {
+  Bench bench(kMiB);
+  const unsigned n = fill(bench, 8) - 1;  // the last one is in the open segment
+  for (unsigned i = 0; i < n; i += 2) bench.raise(key_of(i), 1);
+  reclaim(bench, 1);
+  CHECK(count(bench, Count::kSegmentsEvicted) == 1);
+  CHECK(bench.get(key_of(0)));
+  const SegmentEntry& now_in = bench.arena.segment(bench.where(key_of(0)));
+  CHECK(now_in.stream.load() == Stream::kSurvivor);
+  CHECK(bench.index.find(bench.index.hash(key_of(0))).slot.frequency() == 0);
+  CHECK_FALSE(bench.get(key_of(1)));
+  CHECK(bench.ghost.take(bench.index.hash(key_of(1))));
+  CHECK_FALSE(bench.ghost.take(bench.index.hash(key_of(0))));
+  CHECK(count(bench, Count::kEvictions) == count(bench, Count::kEvictedUnfetched));
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("an evicted survivor stays once for every access that was counted, then it goes") {
+  Bench bench(kMiB);
+  (void)fill(bench, 1, Stream::kSurvivor);
+  bench.raise(key_of(0), 2);
+  for (unsigned expected : {1u, 0u}) {
+    while (bench.index.find(bench.index.hash(key_of(0))).slot.frequency() != expected) {
+      bench.log.seal_open(Stream::kSurvivor);
+      reclaim(bench, 1);
+      REQUIRE(bench.get(key_of(0)));
+    }
+    REQUIRE(bench.put("other", std::string(60000, 'o'), Stream::kSurvivor));
+  }
+  bench.log.seal_open(Stream::kSurvivor);
+  for (unsigned i = 0; i < 4 && bench.get(key_of(0)); ++i) {
+    if (!step(bench, bench.arena.segment_bytes())) break;
+  }
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("a step is bounded by the bytes it is given, and the next one goes on where it ended") {
+  Bench bench(kMiB);
+  const unsigned n = fill(bench, 8);
+  REQUIRE(step(bench, 1));
+  unsigned gone = 0;
+  for (unsigned i = 0; i < n; ++i) gone += bench.get(key_of(i)) ? 0u : 1u;
+  CHECK(gone > 0);
+  CHECK(gone <= 16);
+  CHECK(bench.log.retired_segments() + count(bench, Count::kSegmentsEvicted) == 0);
+  CHECK(audit(bench.arena) == "");
+}
+
+TEST_CASE("an empty or wholly open store has nothing to reclaim") {
+  Bench bench(kMiB);
+  CHECK_FALSE(step(bench, 1000));
+  REQUIRE(bench.put("k", "v"));
+  CHECK_FALSE(step(bench, 1000));
+  CHECK(bench.get("k"));
+}
+
+TEST_CASE("without eviction full segments are left alone") {
+  ReclaimPolicy policy;
+  policy.evict = false;
+  Bench bench(kMiB, policy);
+  (void)fill(bench, 8);
+  CHECK_FALSE(step(bench, kMiB));
+  CHECK(count(bench, Count::kEvictions) == 0);
+  CHECK(count(bench, Count::kRelocatedItems) == 0);
+}
+
+TEST_CASE("a key that comes back while it is remembered goes to the survivor stream") {
+  Cache cache(options_of(kMiB));
+  const std::string value(1000, 'v');
+  for (unsigned i = 0; i < 2000; ++i) REQUIRE(cache.set(key_of(i), value) == MutateResult::kDone);
+  unsigned back = 1999;
+  while (cache.has(key_of(back))) --back;
+  REQUIRE(cache.set(key_of(back), value) == MutateResult::kDone);
+  cache.session.begin_turn(cache.now);
+  const ItemView item = cache.session.find(cache.session.hash(key_of(back)));
+  REQUIRE(item);
+  CHECK(item.stream() == Stream::kSurvivor);
+  cache.session.end_turn();
+  CHECK(cache.store.counters().ghost_hits >= 1);
+}
+
+TEST_CASE("a large item that was read once does not stay for ever") {
+  Cache cache(options_of(8 * kMiB));
+  REQUIRE(cache.set("large", patterned(100000, 1)) == MutateResult::kDone);
+  for (int i = 0; i < 3; ++i) REQUIRE(cache.read("large"));
+  const std::string value(1000, 'v');
+  unsigned n = 0;
+  // Others are read too, so that survivors are evicted.
+  while (cache.has("large") && n < 100000) {
+    REQUIRE(cache.set(key_of(n), value) == MutateResult::kDone);
+    if (n % 2 == 0) (void)cache.read(key_of(n));
+    ++n;
+  }
+  CHECK_FALSE(cache.has("large"));
+  CHECK(n > 8000);  // but it outlived those that nobody read
+}
