@@ -64,9 +64,12 @@ void raise_file_limit(unsigned connections, unsigned threads) {
     throw StartupError(kExitSystem, "failed to getrlimit number of files: " + why());
   }
   if (limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = wanted;
-  limit.rlim_max = std::max(limit.rlim_max, wanted);
-  if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  const rlimit raised{.rlim_cur = wanted, .rlim_max = std::max(limit.rlim_max, wanted)};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return;
+  // A hard limit that is enough for memcached, which asks for no more than -c, has to do: the last clients may then
+  // have to wait for a descriptor.
+  limit.rlim_cur = limit.rlim_max;
+  if (limit.rlim_max >= connections && ::setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
   throw StartupError(kExitSystem,
                      "-c " + std::to_string(connections) +
                          ": failed to set rlimit for open files. Try starting as root or requesting smaller "

@@ -96,6 +96,20 @@ TEST_CASE("the limit of open files is raised to what -c needs, and never lowered
         }) == 0);
 }
 
+TEST_CASE("a hard limit of open files that is just -c is enough, one below is not") {
+  const auto start = [](rlim_t hard) {
+    return exit_code_of([hard] {
+      const rlimit limit{.rlim_cur = 100, .rlim_max = hard};
+      if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return 1;
+      if (::getuid() == 0 && ::setuid(65534) != 0) return 2;
+      raise_file_limit(512, 4);
+      return 0;
+    });
+  };
+  CHECK(start(512) == 0);
+  CHECK(start(511) == kExitSystem);
+}
+
 TEST_CASE("who starts a daemon waits for it and learns how it went") {
   CHECK(exit_code_of([] {
           Daemon daemon;
