@@ -76,6 +76,11 @@ class Log {
   // Takes a sealed, unpinned segment without appends under way out of its queue.
   [[nodiscard]] std::optional<SegmentId> take_oldest(Stream stream);
   [[nodiscard]] bool take(SegmentId id);
+  // Pinned, or with an append under way: take() would refuse it now.
+  [[nodiscard]] bool busy(SegmentId id) const {
+    return open_appends_[id.value].load(std::memory_order_relaxed) != 0 ||
+           pins_[id.value].load(std::memory_order_relaxed) != 0;
+  }
   // Everything in it is dead or moved: free once no reader can be in it.
   void retire(SegmentId id);
   // Sequence of the segment in the middle of a stream's queue.

@@ -96,7 +96,7 @@ std::optional<SegmentId> Reclaimer::emptiest() {
     const bool nothing_lives = arena_.live({i}).load(std::memory_order_relaxed) == 0;
     const std::uint32_t won =
         nothing_lives ? static_cast<std::uint32_t>(arena_.segment_bytes()) : used - std::min(used, living);
-    if (won <= most || log_.pins({i}).load(std::memory_order_relaxed) != 0) continue;
+    if (won <= most || log_.busy({i})) continue;
     most = won;
     found = SegmentId{i};
   }

@@ -11,6 +11,9 @@ namespace {
 constexpr unsigned kMaxAttempts = 64;
 // How often make_room yields to let other sessions end their turns before it gives up.
 constexpr unsigned kMaxGraceWaits = 100000;
+// For so many of them it reclaims nothing more while enough is retired: a thread that is not running in the middle of its
+// turn must not cost living items. After that the retired segments may be pinned by a reply that nobody reads.
+constexpr unsigned kPatientGraceWaits = 1000;
 // How many steps of a segment's size make_room does for each segment there is: an item is kept at most three times for
 // its accesses, so a fourth pass must find room if there is any.
 constexpr std::uint32_t kMaxStepsPerSegment = 4;
@@ -164,6 +167,11 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
     parts.grace.enter(state_->slot);  // between two tries of a mutation this session holds nothing
     parts.log.collect();
     if (parts.log.free_segments() >= needed) return true;
+    if (waits < kPatientGraceWaits && parts.log.free_segments() + parts.log.retired_segments() >= needed) {
+      ++waits;
+      ::sched_yield();
+      continue;
+    }
     if (steps == 0) state_->tally.add(Count::kDirectReclaims);
     if (++steps > most_steps) return false;
     parts.reclaimer.lock().lock();
