@@ -66,7 +66,9 @@ Endpoint bind_endpoint(const addrinfo& info, bool share_port, const ListenAddres
   endpoint.ipv6 = info.ai_family == AF_INET6;
   endpoint.protocol = where.protocol.value_or(commands::ProtocolChoice::kNegotiate);
   endpoint.socket = Fd(::socket(info.ai_family, info.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, info.ai_protocol));
-  const std::string name = where.given.empty() ? "all interfaces" : where.given;
+  // The port stands at the same place in both families' addresses.
+  const unsigned port = ntohs(reinterpret_cast<const sockaddr_in*>(info.ai_addr)->sin_port);
+  const std::string name = (where.given.empty() ? "all interfaces" : where.given) + ", port " + std::to_string(port);
   if (!endpoint.socket) fail("socket()", name, errno);
   const int fd = endpoint.socket.get();
   if (endpoint.ipv6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);

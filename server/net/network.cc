@@ -71,6 +71,9 @@ Network::~Network() {
 }
 
 void Network::listen(const ListenPlan& plan) {
+  // Before anybody can connect, so that a signal that comes while the store opens ends the process in order.
+  constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGUSR1, SIGHUP};
+  for (std::size_t i = 0; i < kSignals.size(); ++i) watch_signal(signal_events_[i], kSignals[i]);
   const auto add = [this](Endpoint endpoint) {
     if (endpoint.protocol == commands::ProtocolChoice::kNegotiate) endpoint.protocol = settings_.protocol;
     log_.about(LogLevel::kConnections, endpoint.socket.get(), "server listening on " + endpoint.address);
@@ -118,8 +121,6 @@ void Network::start(store::Store& store, commands::CounterBoard& counters, comma
 }
 
 Shutdown Network::run() {
-  constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGUSR1, SIGHUP};
-  for (std::size_t i = 0; i < kSignals.size(); ++i) watch_signal(signal_events_[i], kSignals[i]);
   while (!ended_by_.has_value()) event_base_loop(base_.get(), EVLOOP_ONCE);
   for (Event& event : signal_events_) event.stop();
   acceptor_.stop();
