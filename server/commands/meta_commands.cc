@@ -227,7 +227,8 @@ void meta_debug(Context& context, const Request& request, const HashedKey& key) 
   if (!item) return context.replies.append(reply::kMetaEnd);
   const store::UnixSeconds now = context.session.now();
   protocol::ItemFacts facts = facts_of(item, context.use_cas);
-  facts.expires = seconds_left(item.expiry(), now);
+  // memcached shows how long ago the expiry was, so what is to come is negative.
+  if (item.expiry() != store::kNeverExpires) facts.expires = -seconds_left(item.expiry(), now);
   facts.last_access = seconds_since(item.last_access(), now);
   char* const out = context.replies.reserve(protocol::kMaxDebugLineBytes);
   context.replies.commit_to(protocol::write_debug_line(out, facts));

@@ -84,7 +84,7 @@ TEST_CASE("me tells about an item without counting as a get of it") {
   c.ask("set a 0 30 1\r\n1\r\n");
   c.advance(2);
   const std::string line = c.ask("me a\r\n");
-  CHECK(line.substr(0, 20) == "ME a exp=28 la=2 cas");
+  CHECK(line.substr(0, 21) == "ME a exp=-28 la=2 cas");
   CHECK(line.find("fetch=no cls=1 size=") != std::string::npos);
   CHECK(c.ask("mg a h\r\n") == "HD h0\r\n");
 }
