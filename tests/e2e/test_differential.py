@@ -15,6 +15,7 @@ from harness import settings
 from harness.server import Server
 
 _BATCHES = 30
+_ENOUGH_DIFFERENCES = 3  # then the rest of the seeds would say the same
 _BATCH_REQUESTS = [1, 2, 5, 20, 60, 200]
 
 # Equal after the same requests, whatever the engine. Left out: get_expired and get_flushed (lazy in both, at different
@@ -34,15 +35,18 @@ class Differential(unittest.TestCase):
     def test_answers_like_memcached(self):
         if not self.dialects:
             self.skipTest("the base class")
-        undecided = 0
+        undecided = different = 0
         seeds = settings.seeds(40)
         for seed in seeds:
+            if different == _ENOUGH_DIFFERENCES:
+                break
             with self.subTest(seed=seed):
                 now = int(time.time())
                 try:
                     self.compare(seed, now, Server)
                 except Difference as difference:
                     if not self.oracle_contradicts_itself(seed, now, difference.batch):
+                        different += 1
                         raise
                     undecided += 1
         self.assertLessEqual(undecided, max(1, len(seeds) // 10), "the generators ask for too many races")
