@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ctime>
 #include <mutex>
 
 #include "server/store/liveness.h"
@@ -9,10 +10,10 @@ namespace lmc::store {
 namespace {
 // A mutation is tried this often before it is refused: each time room was made, others may have taken it.
 constexpr unsigned kMaxAttempts = 64;
-// How often make_room yields to let other sessions end their turns before it gives up.
-constexpr unsigned kMaxGraceWaits = 100000;
-// For so many of them it reclaims nothing more while enough is retired: a thread that is not running in the middle of its
-// turn must not cost living items. After that the retired segments may be pinned by a reply that nobody reads.
+// How often make_room waits for other sessions to end their turns before it gives up: two seconds or so.
+constexpr unsigned kMaxGraceWaits = 40000;
+// For so many of them it reclaims nothing more while enough is retired: a thread that is not running in the middle of
+// its turn must not cost living items. After that the retired segments may be pinned by a reply that nobody reads.
 constexpr unsigned kPatientGraceWaits = 1000;
 // How many steps of a segment's size make_room does for each segment there is: an item is kept at most three times for
 // its accesses, so a fourth pass must find room if there is any.
@@ -22,6 +23,18 @@ constexpr std::uint64_t kReclaimedPerAppended = 2;
 constexpr std::uint64_t kMinReclaimStep = 2048;
 constexpr std::uint64_t kMaxReclaimStep = std::uint64_t{1} << 20;
 constexpr unsigned kMaxSplitsPerMutation = 2;
+
+// Waits for other sessions to end their turns: yields first; then sleeps, for on a busy machine a thread in the middle
+// of its turn may not run for many milliseconds, and yielding for so long would use up every try.
+void wait_for_others(unsigned waits) {
+  constexpr unsigned kYields = 64;
+  constexpr timespec kNap{0, 50'000};
+  if (waits < kYields) {
+    ::sched_yield();
+  } else {
+    ::nanosleep(&kNap, nullptr);
+  }
+}
 }  // namespace
 
 Session::Session(Store& store) : state_(std::make_unique<State>(*store.parts_)) {}
@@ -169,7 +182,7 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
     if (parts.log.free_segments() >= needed) return true;
     if (waits < kPatientGraceWaits && parts.log.free_segments() + parts.log.retired_segments() >= needed) {
       ++waits;
-      ::sched_yield();
+      wait_for_others(waits);
       continue;
     }
     if (steps == 0) state_->tally.add(Count::kDirectReclaims);
@@ -183,7 +196,7 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
     if (parts.log.retired_segments() != 0) {
       ++waits;
       --steps;
-      ::sched_yield();
+      wait_for_others(waits);
     } else if (!parts.log.seal_sparse_open(Stream::kFresh) && !parts.log.seal_sparse_open(Stream::kSurvivor)) {
       return false;
     }
