@@ -138,3 +138,36 @@ TEST_CASE("an arena that cannot be opened leaves no file open") {
   CHECK_THROWS(Arena(in_file(kMiB, file)));
   CHECK(open_files() == before);
 }
+
+TEST_CASE("superblock and segment entries have their fields where FORMAT.md shows them") {
+  const Arena arena(anonymous(kMiB));
+  const char* base = reinterpret_cast<const char*>(&arena.head());
+  const auto at = [base](const auto& field) { return reinterpret_cast<const char*>(&field) - base; };
+  const Superblock& head = arena.head();
+  CHECK(sizeof(Superblock) == 120);
+  CHECK(at(head.magic) == 0);
+  CHECK(at(head.format_version) == 8);
+  CHECK(at(head.segment_bytes) == 16);
+  CHECK(at(head.bucket_capacity) == 32);
+  CHECK(at(head.hash_seed) == 48);
+  CHECK(at(head.in_use) == 56);
+  CHECK(at(head.version) == 64);
+  CHECK(at(head.sequence) == 72);
+  CHECK(at(head.flush_version) == 80);
+  CHECK(at(head.flush_at) == 88);
+  CHECK(at(head.buckets) == 96);
+  CHECK(at(head.items) == 104);
+  CHECK(at(head.overflow_used) == 112);
+  CHECK(at(head.overflow_free) == 116);
+  const SegmentEntry& segment = arena.segment({0});
+  CHECK(at(segment.sequence) == 4096);
+  CHECK(at(segment.used_bytes) == 4096 + 8);
+  CHECK(at(segment.state) == 4096 + 12);
+  CHECK(at(segment.stream) == 4096 + 13);
+  CHECK(at(segment.opened) == 4096 + 16);
+  CHECK(at(segment.expiring_bytes) == 4096 + 24);
+  CHECK(at(arena.live({0})) == 8192);
+  CHECK(at(*arena.buckets()) == 2 * kMiB);
+  CHECK(at(*arena.overflow()) == 6 * kMiB);
+  CHECK(at(*arena.at({0})) == 8 * kMiB);
+}

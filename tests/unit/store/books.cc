@@ -1,5 +1,6 @@
 #include "books.h"
 
+#include <cstring>
 #include <sstream>
 #include <unordered_set>
 #include <vector>
@@ -18,11 +19,14 @@ class Auditor {
   std::string run() {
     walk_segments();
     std::uint64_t items = 0;
-    for (std::uint64_t bucket = 0; bucket < index_.bucket_count(); ++bucket)
+    static const char kEmpty[sizeof(Bucket)] = {};
+    for (std::uint64_t bucket = 0; bucket < index_.bucket_count(); ++bucket) {
+      if (std::memcmp(reinterpret_cast<const char*>(arena_.buckets() + bucket), kEmpty, sizeof kEmpty) == 0) continue;
       index_.visit_bucket(bucket, [&](const Index::Found& found) {
         ++items;
         check_item(bucket, found.slot);
       });
+    }
     if (items != index_.item_count()) wrong("item count", index_.item_count(), items);
     for (std::uint32_t i = 0; i < arena_.segment_count(); ++i)
       if (const std::uint64_t booked = arena_.live({i}).load(); booked != live_[i])
