@@ -25,7 +25,8 @@ Log::Log(Arena& arena, Grace& grace, std::uint32_t note_reserve)
   retired_.reserve(arena.segment_count());
 }
 
-std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& shape, Draw draw, Purpose purpose) {
+std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& shape, Draw draw, Purpose purpose,
+                                             RoomClaim* claim) {
   const auto bytes = static_cast<std::uint32_t>(shape.record_bytes());
   const std::uint32_t leave = left_by(purpose);
   const std::lock_guard guard(lock_);
@@ -35,7 +36,10 @@ std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& s
   if (open == kNone ||
       arena_.segment({open}).used_bytes.load(std::memory_order_relaxed) + bytes > arena_.segment_bytes()) {
     if (bytes > arena_.segment_bytes() - kSegmentHeaderBytes) std::abort();  // a bug: nothing this large is one record
-    if (!open_segment(stream, leave)) return std::nullopt;
+    const std::uint32_t own = claim == nullptr ? 0 : claim->segments;
+    // The reclaimer may take what is claimed: without it nothing more comes.
+    const std::uint32_t others = purpose == Purpose::kMove ? 0 : claimed_.load(std::memory_order_relaxed) - own;
+    if (!open_segment(stream, leave + others, claim)) return std::nullopt;
   }
   SegmentEntry& segment = arena_.segment({open});
   const std::uint32_t used = segment.used_bytes.load(std::memory_order_relaxed);
@@ -53,6 +57,27 @@ std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& s
   return Reservation{record, address};
 }
 
+Log::Claimed Log::take_claim(RoomClaim& claim, std::uint32_t segments, Purpose purpose) {
+  const std::lock_guard guard(lock_);
+  if (claimants_.empty() || claimants_.front() != &claim) {
+    const bool waits = std::find(claimants_.begin(), claimants_.end(), &claim) != claimants_.end();
+    if (!waits) claimants_.push_back(&claim);
+    if (claimants_.front() != &claim) return Claimed::kBehind;
+  }
+  if (free_.size() < left_by(purpose) + claimed_.load(std::memory_order_relaxed) + segments) return Claimed::kNotYet;
+  claimants_.pop_front();
+  claim.segments += segments;
+  claimed_.fetch_add(segments, std::memory_order_relaxed);
+  return Claimed::kTaken;
+}
+
+void Log::drop_claim(RoomClaim& claim) {
+  const std::lock_guard guard(lock_);
+  claimed_.fetch_sub(claim.segments, std::memory_order_relaxed);
+  claim.segments = 0;
+  claimants_.erase(std::remove(claimants_.begin(), claimants_.end(), &claim), claimants_.end());
+}
+
 Version Log::draw_version() {
   const std::lock_guard guard(lock_);
   const std::uint64_t next = arena_.head().version.load(std::memory_order_relaxed) + 1;
@@ -68,8 +93,12 @@ std::uint32_t Log::open_room(Stream stream) const {
          arena_.segment({open}).used_bytes.load(std::memory_order_relaxed);
 }
 
-bool Log::open_segment(Stream stream, std::uint32_t leave) {
+bool Log::open_segment(Stream stream, std::uint32_t leave, RoomClaim* claim) {
   if (free_.size() <= leave) return false;
+  if (claim != nullptr && claim->segments > 0) {
+    --claim->segments;
+    claimed_.fetch_sub(1, std::memory_order_relaxed);
+  }
   seal(stream);
   const SegmentId id = free_.back();
   free_.pop_back();

@@ -29,6 +29,11 @@ inline constexpr std::uint32_t kSurvivorReserve = 1;
 // item goes there, so it dies as a whole and comes back.
 inline constexpr std::uint32_t kNoteReserve = 1;
 
+// Free segments promised to one session, so that writers do not take from each other the room that each of them made.
+struct RoomClaim {
+  std::uint32_t segments = 0;  // under the log's lock
+};
+
 class Log {
  public:
   Log(Arena& arena, Grace& grace, std::uint32_t note_reserve = 0);
@@ -41,12 +46,25 @@ class Log {
   struct Draw {
     Version keep{0};  // 0: draw the next
   };
+  // A segment that has to be opened comes from `claim` while that has some; what others claim is left to them.
   [[nodiscard]] std::optional<Reservation> reserve(Stream stream, const RecordShape& shape, Draw draw,
-                                                   Purpose purpose = Purpose::kItem);
+                                                   Purpose purpose = Purpose::kItem, RoomClaim* claim = nullptr);
   // Free segments that an append of this purpose leaves to others.
   [[nodiscard]] std::uint32_t left_by(Purpose purpose) const {
     return purpose == Purpose::kMove ? 0 : kSurvivorReserve + (purpose == Purpose::kItem ? note_reserve_ : 0);
   }
+  // --- claims; each by its session -----------------------------------------------------------------------------------
+  enum class Claimed : std::uint8_t {
+    kTaken,
+    kNotYet,  // there are not enough free segments; who claims is first in the queue and should make some
+    kBehind,  // others have waited for longer
+  };
+  // Promises so many free segments beyond what this purpose leaves and others have claimed. Who is not given them waits
+  // in a queue until it takes them with a later call or drops its claim.
+  [[nodiscard]] Claimed take_claim(RoomClaim& claim, std::uint32_t segments, Purpose purpose);
+  void drop_claim(RoomClaim& claim);
+  [[nodiscard]] std::uint32_t claimed_segments() const { return claimed_.load(std::memory_order_relaxed); }
+
   // The record is filled and its checksum sealed.
   void complete(const Reservation& reservation) {
     // Release pairs with the reclaimer's acquire in take_oldest(): what it walks is complete.
@@ -117,7 +135,7 @@ class Log {
   };
 
   // All with lock_ held.
-  [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave);
+  [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave, RoomClaim* claim);
   void seal(Stream stream);
   void release(SegmentId id);
 
@@ -130,6 +148,8 @@ class Log {
   std::vector<SegmentId> withheld_;                // under lock_
   std::deque<SegmentId> sealed_[kStreams];         // under lock_, oldest first
   std::vector<Retired> retired_;                   // under lock_
+  std::deque<const RoomClaim*> claimants_;         // under lock_, who waits for longest first
+  std::atomic<std::uint32_t> claimed_{0};          // changed under lock_; the sum of all claims
   std::atomic<std::uint32_t> free_count_{0};       // sizes of the above, for those who only want to know
   std::atomic<std::uint32_t> retired_count_{0};
   std::atomic<std::uint32_t> sealed_count_[kStreams] = {};

@@ -116,7 +116,7 @@ Stream Mutation::stream_for_put() {
 bool Mutation::append_item(const NewItem& item, std::span<const std::string_view> value_parts, Appended& out) {
   Session::State& state = *session_.state_;
   out.shape = item_shape(item, key_.bytes, total_size(value_parts));
-  const auto reservation = state.parts.log.reserve(stream_for_put(), out.shape, {});
+  const auto reservation = state.parts.log.reserve(stream_for_put(), out.shape, {}, Purpose::kItem, &state.claim);
   if (!reservation) {
     wants_room(out.shape.record_bytes());
     return false;
@@ -158,7 +158,7 @@ bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_v
     const std::uint64_t open = log.open_room(Stream::kFresh);
     const std::uint64_t room = (open >= least + overhead ? open : segment_room) - overhead;
     chunk.payload_bytes = static_cast<std::uint32_t>(std::min(room, total - done));
-    const auto place = log.reserve(Stream::kFresh, chunk, {version});
+    const auto place = log.reserve(Stream::kFresh, chunk, {version}, Purpose::kItem, &state.claim);
     if (!place) return take_back();
     NewItem numbered;
     numbered.client_flags = static_cast<std::uint32_t>(shapes.size());
@@ -178,7 +178,7 @@ bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_v
 
   out.shape = item_shape(item, key_.bytes, directory.size() * sizeof(std::uint64_t));
   out.shape.flags = static_cast<std::uint8_t>(out.shape.flags | static_cast<std::uint8_t>(RecordFlag::kChunked));
-  const auto reservation = log.reserve(Stream::kFresh, out.shape, {version});
+  const auto reservation = log.reserve(Stream::kFresh, out.shape, {version}, Purpose::kItem, &state.claim);
   if (!reservation) return take_back();
   out.reservation = *reservation;
   char* payload = write_front(*reservation->record, item, key_.bytes);
@@ -223,7 +223,7 @@ bool Mutation::append_note(RecordKind kind, UnixSeconds expiry, const Access& ac
   RecordShape shape;
   shape.kind = kind;
   shape.key_bytes = static_cast<std::uint8_t>(key_.bytes.size());
-  const auto reservation = state.parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote);
+  const auto reservation = state.parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote, &state.claim);
   if (!reservation) {
     wants_room(shape.record_bytes(), Purpose::kNote);
     return false;

@@ -23,6 +23,8 @@ constexpr std::uint64_t kReclaimedPerAppended = 2;
 constexpr std::uint64_t kMinReclaimStep = 2048;
 constexpr std::uint64_t kMaxReclaimStep = std::uint64_t{1} << 20;
 constexpr unsigned kMaxSplitsPerMutation = 2;
+// The two open segments: never free, whatever is reclaimed.
+constexpr std::uint64_t kNeverFree = kStreams;
 
 // Waits for other sessions to end their turns: yields first; then sleeps, for on a busy machine a thread in the middle
 // of its turn may not run for many milliseconds, and yielding for so long would use up every try.
@@ -152,35 +154,47 @@ MutateResult Session::mutate_with(const HashedKey& key, std::uint64_t value_byte
   std::uint64_t wanted =
       value_bytes > segment / kInlineShareOfSegment ? value_bytes + value_bytes / 8 + 2 * segment : 0;
   Purpose purpose = Purpose::kItem;
-  for (unsigned attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    if (wanted != 0 && !make_room(wanted, purpose)) break;
+  bool done = false;
+  for (unsigned attempt = 0; attempt < kMaxAttempts && !done; ++attempt) {
+    const bool made_room = wanted != 0;
+    if (made_room && !make_room(wanted, purpose)) break;
     {
       Mutation mutation(*this, key);
       change(mutation);
       wanted = mutation.wanted_bytes_;
       purpose = mutation.wanted_for_;
     }
-    if (wanted == 0) {
-      if (const unsigned splits = parts.index.grow(kMaxSplitsPerMutation); splits > 0)
-        state_->tally.add(Count::kIndexSplits, splits);
-      return MutateResult::kDone;
-    }
+    if (made_room) parts.log.drop_claim(state_->claim);
+    done = wanted == 0;
   }
-  state_->tally.add(Count::kOutOfMemory);
-  return MutateResult::kNoMemory;
+  if (!done) {
+    parts.log.drop_claim(state_->claim);
+    state_->tally.add(Count::kOutOfMemory);
+    return MutateResult::kNoMemory;
+  }
+  if (const unsigned splits = parts.index.grow(kMaxSplitsPerMutation); splits > 0)
+    state_->tally.add(Count::kIndexSplits, splits);
+  return MutateResult::kDone;
 }
 
 bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
   Store::Parts& parts = state_->parts;
-  const std::uint64_t needed = parts.log.left_by(purpose) + 1 + bytes / parts.arena.segment_bytes();
-  if (needed + 2 > parts.log.usable_segments()) return false;
+  const std::uint64_t wanted = 1 + bytes / parts.arena.segment_bytes();
+  const std::uint64_t needed = parts.log.left_by(purpose) + wanted;
+  if (needed + kNeverFree > parts.log.usable_segments()) return false;
   const std::uint32_t most_steps = kMaxStepsPerSegment * parts.log.usable_segments();
   std::uint32_t steps = 0;
+  unsigned patience = kPatientGraceWaits;
   for (unsigned waits = 0; waits < kMaxGraceWaits;) {
     parts.grace.enter(state_->slot);  // between two tries of a mutation this session holds nothing
     parts.log.collect();
-    if (parts.log.free_segments() >= needed) return true;
-    if (waits < kPatientGraceWaits && parts.log.free_segments() + parts.log.retired_segments() >= needed) {
+    const Log::Claimed outcome = parts.log.take_claim(state_->claim, static_cast<std::uint32_t>(wanted), purpose);
+    if (outcome == Log::Claimed::kTaken) return true;
+    const std::uint32_t claimed = parts.log.claimed_segments();
+    const std::uint32_t coming = parts.log.free_segments() + parts.log.retired_segments();
+    const bool patient = coming >= needed + claimed && patience > 0;
+    if (patient) --patience;
+    if (outcome == Log::Claimed::kBehind || patient || needed + claimed + kNeverFree > parts.log.usable_segments()) {
       ++waits;
       wait_for_others(waits);
       continue;
@@ -188,12 +202,12 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
     if (steps == 0) state_->tally.add(Count::kDirectReclaims);
     if (++steps > most_steps) return false;
     parts.reclaimer.lock().lock();
-    const bool stepped = parts.log.free_segments() >= needed ||
-                         parts.reclaimer.step(parts.arena.segment_bytes(), state_->now, state_->tally);
+    const bool stepped = parts.reclaimer.step(parts.arena.segment_bytes(), state_->now, state_->tally);
     parts.reclaimer.lock().unlock();
     if (stepped) continue;
-    // What is retired becomes free when the other sessions end their turns or the pinned replies are sent.
-    if (parts.log.retired_segments() != 0) {
+    // What is retired becomes free when the other sessions end their turns or the pinned replies are sent; what is
+    // claimed and not used, when its holder is done.
+    if (parts.log.retired_segments() != 0 || claimed != 0) {
       ++waits;
       --steps;
       wait_for_others(waits);
