@@ -35,6 +35,7 @@ void Index::prefetch_records(const HashedKey& key) const {
       const char* record = arena_.at(slot.address());
       __builtin_prefetch(record);
       __builtin_prefetch(record + 64);
+      __builtin_prefetch(record + 128);
     }
   }
 }
