@@ -54,6 +54,7 @@ bool Reclaimer::step(std::uint64_t bytes, UnixSeconds now, Tally& tally) {
     walked += victim_->offset - before;
     if (victim_->offset >= arena_.segment(victim_->id).used_bytes.load(std::memory_order_relaxed)) {
       tally.add(victim_->why == Why::kCompact ? Count::kSegmentsCompacted : Count::kSegmentsEvicted);
+      expired_share_[victim_->id.value] = 0;  // of what is written there next nothing is known to have expired
       log_.retire(victim_->id);
       victim_.reset();
       log_.collect();
@@ -112,6 +113,11 @@ void Reclaimer::refresh_expired_shares(UnixSeconds now) {
   for (std::uint32_t n = 0; n < kRefreshedPerChoice; ++n) {
     refresh_at_ = (refresh_at_ + 1) % arena_.segment_count();
     const SegmentEntry& segment = arena_.segment({refresh_at_});
+    // A free one still has the books of what was in it.
+    if (segment.state.load(std::memory_order_relaxed) != SegmentState::kSealed) {
+      expired_share_[refresh_at_] = 0;
+      continue;
+    }
     const std::uint64_t opened = segment.opened.load(std::memory_order_relaxed).value;
     std::uint64_t expired = 0;
     std::uint64_t all = 1;

@@ -70,6 +70,21 @@ TEST_CASE("expired records are never moved") {
   CHECK(audit(bench.arena) == "");
 }
 
+TEST_CASE("a segment that is used again is not judged by what had expired in it before") {
+  Bench bench(32 * kMiB);
+  (void)fill(bench, 400, Stream::kFresh, later(10));
+  reclaim(bench, 400, later(100));
+  bench.log.collect();
+  bench.log.set_now(later(100));
+  // With so few segments sealed nothing but the estimate could make one of them worth compacting.
+  const std::uint64_t compacted = count(bench, Count::kSegmentsCompacted);
+  unsigned n = 0;
+  while (bench.log.sealed_segments(Stream::kFresh) < 20)
+    REQUIRE(bench.put(numbered("lasting", n++), std::string(kValueBytes, 'v')));
+  for (unsigned i = 0; i < 20; ++i) REQUIRE(step(bench, bench.arena.segment_bytes(), later(100)));
+  CHECK(count(bench, Count::kSegmentsCompacted) == compacted);
+}
+
 TEST_CASE("an evicted fresh record moves to the survivor stream if it was read, else it goes and is remembered") {
   Bench bench(kMiB);
   const unsigned n = fill(bench, 8) - 1;  // the last one is in the open segment
