@@ -30,8 +30,9 @@ std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& s
   const auto bytes = static_cast<std::uint32_t>(shape.record_bytes());
   const std::uint32_t leave = left_by(purpose);
   const std::lock_guard guard(lock_);
-  // A note has opened a segment of the notes' reserve: no item may live there.
-  if (purpose == Purpose::kItem && note_reserve_ != 0 && free_.size() < leave) return std::nullopt;
+  // What was opened of a reserve is its owner's too: no item may live where notes go, and where the reclaimer moves a
+  // segment to, all of it must fit. (With eviction what does not fit is dropped.)
+  if (note_reserve_ != 0 && free_.size() < leave) return std::nullopt;
   std::uint32_t& open = open_[index_of(stream)];
   if (open == kNone ||
       arena_.segment({open}).used_bytes.load(std::memory_order_relaxed) + bytes > arena_.segment_bytes()) {

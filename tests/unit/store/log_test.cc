@@ -100,7 +100,7 @@ TEST_CASE("the last free segments are the reclaimer's, and a refused reservation
   CHECK_FALSE(bench.log.reserve(Stream::kSurvivor, item_of(64), {}, Purpose::kMove));
 }
 
-TEST_CASE("with a reserve for notes no item is put where notes opened it") {
+TEST_CASE("without eviction no item is put where notes opened a segment, and no note where the reclaimer did") {
   Bench bench(kMiB);
   Log log(bench.arena, bench.grace, kNoteReserve);
   log.adopt();
@@ -113,7 +113,12 @@ TEST_CASE("with a reserve for notes no item is put where notes opened it") {
   CHECK_FALSE(log.reserve(Stream::kFresh, item_of(64), {}));
   CHECK(log.reserve(Stream::kFresh, item_of(64), {}, Purpose::kNote));
   CHECK_FALSE(log.reserve(Stream::kFresh, whole, {}, Purpose::kNote));
-  CHECK(log.reserve(Stream::kFresh, whole, {}, Purpose::kMove));
+  const RecordShape half = item_of(bench.arena.segment_bytes() / 2);
+  CHECK(log.reserve(Stream::kFresh, half, {}, Purpose::kNote));
+  CHECK(log.reserve(Stream::kFresh, half, {}, Purpose::kMove));
+  CHECK(log.free_segments() == 0);
+  CHECK_FALSE(log.reserve(Stream::kFresh, item_of(64), {}, Purpose::kNote));
+  CHECK(log.reserve(Stream::kFresh, item_of(64), {}, Purpose::kMove));
 }
 
 TEST_CASE("claimed segments are left to their claimant by everybody but the reclaimer") {

@@ -298,3 +298,38 @@ TEST_CASE("flushes among everything leave nothing stale") {
   Stress stress(plan);
   stress.run();
 }
+
+TEST_CASE("without eviction a full store that many touch can still be emptied") {
+  const Clock::time_point end = end_of_case();
+  while (Clock::now() < end) {
+    StoreOptions options = options_of(kMiB);
+    options.evict = false;
+    Cache cache(options);
+    const std::string value(200, 'v');
+    unsigned stored = 0;
+    while (cache.set(numbered("k", stored), value) == MutateResult::kDone) ++stored;
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 3; ++t) {
+      threads.emplace_back([&cache, stored, t] {
+        Session session(cache.store);
+        std::minstd_rand random(t + 1);
+        for (unsigned turn = 0; turn < 300; ++turn) {
+          session.begin_turn(kNow);
+          for (unsigned i = 0; i < 50; ++i) {
+            const std::string name = numbered("k", random() % stored);
+            const bool erase = random() % 32 == 0;
+            (void)session.mutate(session.hash(name), 0, [erase](Mutation& mutation) {
+              if (mutation.current()) (void)(erase ? mutation.erase() : mutation.touch(later(1000)));
+            });
+          }
+          session.end_turn();
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    unsigned refused = 0;
+    for (unsigned i = 0; i < stored; ++i) refused += cache.erase(numbered("k", i)) == MutateResult::kDone ? 0u : 1u;
+    REQUIRE(refused == 0);
+    REQUIRE(cache.store.summary().items == 0);
+  }
+}
