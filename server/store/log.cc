@@ -211,11 +211,16 @@ void Log::release(SegmentId id) {
   segment.used_bytes.store(0, std::memory_order_relaxed);
   segment.state.store(SegmentState::kFree, std::memory_order_relaxed);
   arena_.live(id).store(0, std::memory_order_relaxed);
-  if (withheld_.size() < arena_.segment_count() - usable_.load(std::memory_order_relaxed)) {
-    withheld_.push_back(id);
-    arena_.discard(id);
-  } else {
-    free_.push_back(id);
+  free_.push_back(id);
+  withhold();
+}
+
+void Log::withhold() {
+  const std::size_t wanted = arena_.segment_count() - usable_.load(std::memory_order_relaxed);
+  while (withheld_.size() < wanted && free_.size() > kFreeWhileShrinking) {
+    withheld_.push_back(free_.back());
+    arena_.discard(free_.back());
+    free_.pop_back();
   }
 }
 
@@ -242,11 +247,7 @@ void Log::set_usable(std::uint32_t segments) {
     free_.push_back(withheld_.back());
     withheld_.pop_back();
   }
-  while (withheld_.size() < wanted && free_.size() > kSurvivorReserve) {
-    withheld_.push_back(free_.back());
-    arena_.discard(free_.back());
-    free_.pop_back();
-  }
+  withhold();
   free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
 }
 

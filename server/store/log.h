@@ -28,6 +28,10 @@ inline constexpr std::uint32_t kSurvivorReserve = 1;
 // Without eviction one more is kept for notes (deletes, touches, flushes), so that a full log can still be emptied: no
 // item goes there, so it dies as a whole and comes back.
 inline constexpr std::uint32_t kNoteReserve = 1;
+// So many free segments are not withheld from a log that has more than it may: one that a mutation can open beside the
+// reclaimer's, so that it waits for one segment, not for all that is too much; without eviction a note can open it, so
+// that what is too much can be deleted.
+inline constexpr std::uint32_t kFreeWhileShrinking = kSurvivorReserve + 1;
 
 // Free segments promised to one session, so that writers do not take from each other the room that each of them made.
 struct RoomClaim {
@@ -118,7 +122,7 @@ class Log {
     return sealed_count_[static_cast<unsigned>(stream)].load(std::memory_order_relaxed);
   }
   [[nodiscard]] std::uint32_t usable_segments() const { return usable_.load(std::memory_order_relaxed); }
-  // How many segments may hold data; more than that are withheld as soon as they are free.
+  // How many segments may hold data; more than that are withheld as they become free.
   void set_usable(std::uint32_t segments);
 
   // After a restart: every segment that holds something living is sealed and queued by age; the others are free.
@@ -138,6 +142,7 @@ class Log {
   [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave, RoomClaim* claim);
   void seal(Stream stream);
   void release(SegmentId id);
+  void withhold();
 
   Arena& arena_;
   Grace& grace_;

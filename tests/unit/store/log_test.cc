@@ -238,7 +238,7 @@ TEST_CASE("fewer usable segments are withheld as they become free, more are give
   std::vector<SegmentId> more;
   for (int i = 0; i < 24; ++i) more.push_back(sealed_segment(bench));
   bench.log.set_usable(16);
-  CHECK(bench.log.free_segments() == kSurvivorReserve);
+  CHECK(bench.log.free_segments() == kFreeWhileShrinking);
   for (const SegmentId id : more) {
     REQUIRE(bench.log.take(id));
     bench.log.retire(id);

@@ -1,5 +1,6 @@
 #include "server/store/store.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 #include <utility>
@@ -71,4 +72,36 @@ TEST_CASE("a smaller memory limit is reached by reclaiming, a larger one gives t
   for (int i = 0; i < 5000; ++i) REQUIRE(cache.set(numbered("l", i), value) == MutateResult::kDone);
   sum = cache.store.summary();
   CHECK(sum.fresh.segments + sum.survivor.segments > 48);
+}
+
+TEST_CASE("no mutation waits until a much smaller memory limit is reached") {
+  Cache cache(options_of(16 * kMiB));
+  const std::string value(1000, 'v');
+  for (int i = 0; i < 18000; ++i) REQUIRE(cache.set(numbered("k", i), value) == MutateResult::kDone);
+  REQUIRE(cache.store.set_memory_limit(4 * kMiB) == Store::LimitChange::kDone);
+  std::uint64_t most = 0;
+  for (int i = 0; i < 18000; ++i) {
+    const std::uint64_t before = cache.store.counters().segments_evicted;
+    REQUIRE(cache.set(numbered("s", i), value) == MutateResult::kDone);
+    most = std::max(most, cache.store.counters().segments_evicted - before);
+  }
+  CHECK(most <= 8);
+  const StoreSummary sum = cache.store.summary();
+  CHECK(sum.fresh.segments + sum.survivor.segments <= 64);
+}
+
+TEST_CASE("without eviction a store above its new memory limit can be emptied, and stores again once it is below") {
+  StoreOptions options = options_of(4 * kMiB);
+  options.evict = false;
+  Cache cache(options);
+  const std::string value(500, 'v');
+  unsigned stored = 0;
+  while (cache.set(numbered("k", stored), value) == MutateResult::kDone) ++stored;
+  REQUIRE(cache.store.set_memory_limit(2 * kMiB) == Store::LimitChange::kDone);
+  REQUIRE(cache.set("new", value) == MutateResult::kNoMemory);
+  for (unsigned i = 0; i < stored; ++i) REQUIRE(cache.erase(numbered("k", i)) == MutateResult::kDone);
+  unsigned again = 0;
+  while (cache.set(numbered("n", again), value) == MutateResult::kDone) ++again;
+  CHECK(again > stored * 4 / 10);
+  CHECK(again < stored * 6 / 10);
 }
