@@ -261,7 +261,6 @@ void Log::adopt() {
       segment.state.store(SegmentState::kFree, std::memory_order_relaxed);
       free_.push_back({i});
     } else {
-      segment.state.store(SegmentState::kSealed, std::memory_order_relaxed);
       used.push_back({i});
     }
   }
@@ -275,9 +274,11 @@ void Log::adopt() {
       arena_.head().sequence.store(latest, std::memory_order_relaxed);
   }
   for (const SegmentId id : used) {
-    const unsigned stream = index_of(arena_.segment(id).stream.load(std::memory_order_relaxed));
-    sealed_[stream].push_back(id);
-    sealed_count_[stream].fetch_add(1, std::memory_order_relaxed);
+    const Stream stream = arena_.segment(id).stream.load(std::memory_order_relaxed);
+    seal(stream);  // in a damaged file more than one may be open
+    const bool was_open = arena_.segment(id).state.load(std::memory_order_relaxed) == SegmentState::kOpen;
+    open_[index_of(stream)] = id.value;
+    if (!was_open) seal(stream);
   }
   free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
 }

@@ -125,7 +125,9 @@ class Log {
   // How many segments may hold data; more than that are withheld as they become free.
   void set_usable(std::uint32_t segments);
 
-  // After a restart: every segment that holds something living is sealed and queued by age; the others are free.
+  // After a restart: of the segments that hold something living each stream's open one stays open (so that, without
+  // eviction, what the reclaimer began to move has its place); the others are sealed and queued by age; the rest is
+  // free.
   void adopt();
 
   [[nodiscard]] UnixSeconds now() const { return {now_.load(std::memory_order_relaxed)}; }

@@ -265,6 +265,28 @@ TEST_CASE("adopting takes over what holds something living, by age, and frees th
   CHECK(bench.arena.head().sequence.load() == 3);
 }
 
+TEST_CASE("adopting goes on where each stream ended") {
+  Bench bench(kMiB);
+  // Nothing is free, as when the process was killed while the reclaimer moved what lives to the last segment.
+  const RecordShape half = item_of(bench.arena.segment_bytes() / 2);
+  LogAddress last;
+  while (const auto reservation = bench.log.reserve(Stream::kFresh, half, {}, Purpose::kMove)) {
+    last = reservation->address;
+    bench.log.count_live(reservation->address, half);
+  }
+  const SegmentId open = bench.arena.segment_of(last);
+  REQUIRE(bench.log.free_segments() == 0);
+  Log log(bench.arena, bench.grace, kNoteReserve);
+  log.adopt();
+  CHECK(log.free_segments() == 0);
+  CHECK(log.sealed_segments(Stream::kFresh) == bench.arena.segment_count() - 1);
+  CHECK_FALSE(log.take(open));
+  const auto next = log.reserve(Stream::kFresh, item_of(64), {}, Purpose::kMove);
+  REQUIRE(next);
+  CHECK(bench.arena.segment_of(next->address) == open);
+  CHECK_FALSE(log.reserve(Stream::kFresh, item_of(64), {}, Purpose::kNote));
+}
+
 TEST_CASE("bytes are noted by the power of two of seconds they have to live when their segment is opened") {
   Bench bench(kMiB);
   const auto reservation = bench.log.reserve(Stream::kFresh, item_of(64), {});
