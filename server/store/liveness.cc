@@ -2,16 +2,32 @@
 
 namespace lmc::store {
 
-void account_dead(Arena& arena, Log& log, LogAddress address) {
+namespace {
+// visit(address, shape) for the item's record and, of a large item, all its chunks.
+template <class Visit>
+void for_each_record(const Arena& arena, LogAddress address, Visit&& visit) {
   const RecordHeader& record = arena.record(address);
   if (record.has(RecordFlag::kChunked)) {
     const ChunkDirectory directory(record.payload());
     for (std::uint32_t i = 0; i < directory.chunks(); ++i) {
       const LogAddress chunk{directory.chunk_address(i)};
-      log.count_dead(chunk, arena.record(chunk).shape());
+      visit(chunk, arena.record(chunk).shape());
     }
   }
-  log.count_dead(address, record.shape());
+  visit(address, record.shape());
+}
+}  // namespace
+
+void account_dead(Arena& arena, Log& log, LogAddress address) {
+  for_each_record(arena, address, [&log](LogAddress at, const RecordShape& shape) { log.count_dead(at, shape); });
+}
+
+void account_touched(Arena& arena, Log& log, LogAddress address, UnixSeconds before, UnixSeconds after) {
+  for_each_record(arena, address, [&](LogAddress at, const RecordShape& shape) {
+    const auto bytes = static_cast<std::uint32_t>(shape.record_bytes());
+    log.note_expiry(at, bytes, after);
+    log.forget_expiry(at, bytes, before);
+  });
 }
 
 void bury(Arena& arena, Index& index, Log& log, const Index::Found& found, Tally& tally) {

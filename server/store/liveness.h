@@ -20,6 +20,9 @@ enum class Life : std::uint8_t { kAlive, kExpired, kFlushed };
 // Takes an item that left the index off its segments' living bytes.
 void account_dead(Arena& arena, Log& log, LogAddress address);
 
+// An item gets another expiry: the books of its segments.
+void account_touched(Arena& arena, Log& log, LogAddress address, UnixSeconds before, UnixSeconds after);
+
 // Takes a dead item (expired or flushed) out of the index; needs the key's BucketLock.
 void bury(Arena& arena, Index& index, Log& log, const Index::Found& found, Tally& tally);
 

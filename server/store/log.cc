@@ -146,7 +146,7 @@ bool Log::seal_sparse_open(Stream stream) {
   return true;
 }
 
-void Log::note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSeconds expiry) {
+std::atomic<std::uint32_t>& Log::expiring_bytes(LogAddress address, UnixSeconds expiry) const {
   SegmentEntry& segment = arena_.segment(arena_.segment_of(address));
   unsigned slot = kExpirySlots - 1;
   if (expiry != kNeverExpires) {
@@ -154,7 +154,7 @@ void Log::note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSecond
     const std::uint32_t ttl = expiry > opened ? expiry.value - opened.value : 1;
     slot = std::min(slot, static_cast<unsigned>(std::bit_width(ttl)) - 1);
   }
-  segment.expiring_bytes[slot].fetch_add(record_bytes, std::memory_order_relaxed);
+  return segment.expiring_bytes[slot];
 }
 
 std::optional<SegmentId> Log::take_oldest(Stream stream) {

@@ -89,7 +89,13 @@ class Log {
   void count_dead(LogAddress address, const RecordShape& shape) {
     arena_.live(arena_.segment_of(address)).fetch_sub(live_delta(shape), std::memory_order_relaxed);
   }
-  void note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSeconds expiry);
+  void note_expiry(LogAddress address, std::uint32_t record_bytes, UnixSeconds expiry) {
+    expiring_bytes(address, expiry).fetch_add(record_bytes, std::memory_order_relaxed);
+  }
+  // Of a living record that gets another expiry; `expiry` is the one that was noted.
+  void forget_expiry(LogAddress address, std::uint32_t record_bytes, UnixSeconds expiry) {
+    expiring_bytes(address, expiry).fetch_sub(record_bytes, std::memory_order_relaxed);
+  }
 
   // --- pins ------------------------------------------------------------------------------------------------------
   [[nodiscard]] std::atomic<std::uint32_t>& pins(SegmentId id) { return pins_[id.value]; }
@@ -139,6 +145,9 @@ class Log {
     SegmentId id;
     Grace::Ticket ticket;
   };
+
+  // Where a segment counts what expires then.
+  [[nodiscard]] std::atomic<std::uint32_t>& expiring_bytes(LogAddress address, UnixSeconds expiry) const;
 
   // All with lock_ held.
   [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave, RoomClaim* claim);

@@ -242,8 +242,9 @@ bool Mutation::touch(UnixSeconds expiry) {
   Store::Parts& parts = session_.state_->parts;
   RecordHeader& record = parts.arena.record(found_.slot.address());
   if (!append_note(RecordKind::kTouch, expiry, record.access())) return false;
+  const UnixSeconds before = record.expiry();
   record.set_expiry(expiry);
-  parts.log.note_expiry(found_.slot.address(), static_cast<std::uint32_t>(record.record_bytes()), expiry);
+  account_touched(parts.arena, parts.log, found_.slot.address(), before, expiry);
   return true;
 }
 

@@ -185,7 +185,7 @@ bool Reclaimer::handle_item(const Candidate& candidate, UnixSeconds now, Tally& 
     drop(found, candidate.key, tally);
     return true;
   }
-  const std::optional<LogAddress> moved = copy(*candidate.record, tally);
+  const std::optional<LogAddress> moved = copy(*candidate.record, candidate.record->expiry(), tally);
   if (!moved) {
     if (!policy_.evict) return false;
     drop(found, candidate.key, tally);
@@ -215,8 +215,8 @@ bool Reclaimer::handle_chunk(const Candidate& candidate, UnixSeconds now, Tally&
   std::optional<LogAddress> chunk;
   std::optional<LogAddress> moved;
   if (keeps(owner.slot.frequency())) {
-    chunk = copy(*candidate.record, tally);
-    if (chunk) moved = copy(record, tally);
+    chunk = copy(*candidate.record, record.expiry(), tally);
+    if (chunk) moved = copy(record, record.expiry(), tally);
   }
   if (!moved) {
     if (chunk) log_.count_dead(*chunk, candidate.record->shape());
@@ -246,13 +246,13 @@ void Reclaimer::drop(const Index::Found& found, const HashedKey& key, Tally& tal
   account_dead(arena_, log_, address);
 }
 
-std::optional<LogAddress> Reclaimer::copy(const RecordHeader& record, Tally& tally) {
+std::optional<LogAddress> Reclaimer::copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally) {
   const RecordShape shape = record.shape();
   const auto reservation = log_.reserve(destination(), shape, {record.version()}, Purpose::kMove);
   if (!reservation) return std::nullopt;
   reservation->record->copy_from(record);
   log_.count_live(reservation->address, shape);
-  log_.note_expiry(reservation->address, static_cast<std::uint32_t>(shape.record_bytes()), record.expiry());
+  log_.note_expiry(reservation->address, static_cast<std::uint32_t>(shape.record_bytes()), expiry);
   log_.complete(*reservation);
   tally.add(Count::kRelocatedItems);
   tally.add(Count::kRelocatedBytes, shape.record_bytes());

@@ -109,7 +109,8 @@ class Reclaimer {
   [[nodiscard]] std::uint8_t kept_frequency(std::uint8_t frequency) const;
   [[nodiscard]] Stream destination() const;
   void drop(const Index::Found& found, const HashedKey& key, Tally& tally);
-  [[nodiscard]] std::optional<LogAddress> copy(const RecordHeader& record, Tally& tally);
+  // `expiry`: the item's; a chunk's own record has none.
+  [[nodiscard]] std::optional<LogAddress> copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally);
 
   Arena& arena_;
   Index& index_;

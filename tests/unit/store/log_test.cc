@@ -300,6 +300,10 @@ TEST_CASE("bytes are noted by the power of two of seconds they have to live when
   CHECK(segment.expiring_bytes[0].load() == 5);
   CHECK(segment.expiring_bytes[2].load() == 2);
   CHECK(segment.expiring_bytes[kExpirySlots - 1].load() == 24);
+  bench.log.forget_expiry(reservation->address, 8, kNeverExpires);
+  bench.log.forget_expiry(reservation->address, 2, later(7));
+  CHECK(segment.expiring_bytes[2].load() == 0);
+  CHECK(segment.expiring_bytes[kExpirySlots - 1].load() == 16);
 }
 
 TEST_CASE("a pin taken within a turn keeps its segment, whenever it is collected") {

@@ -151,6 +151,26 @@ TEST_CASE("without eviction full segments are left alone") {
   CHECK(count(bench, Count::kRelocatedItems) == 0);
 }
 
+TEST_CASE("what is touched again and again before it expires is not taken for expired") {
+  StoreOptions options = options_of(4 * kMiB);
+  options.evict = false;
+  Cache cache(options);
+  NewItem item;
+  item.expiry = later(30);
+  REQUIRE(cache.set("large", patterned(100000, 1), item) == MutateResult::kDone);
+  const std::string value(1000, 'v');
+  unsigned stored = 0;
+  while (cache.set(key_of(stored), value, item) == MutateResult::kDone) ++stored;
+  for (std::uint32_t seconds = 10; seconds < 400; seconds += 10) {
+    cache.now = later(seconds);
+    REQUIRE(cache.touch("large", later(seconds + 30)) == MutateResult::kDone);
+    for (unsigned i = 0; i < stored; ++i) REQUIRE(cache.touch(key_of(i), later(seconds + 30)) == MutateResult::kDone);
+  }
+  // Dead are only the notes, and they lie in segments of their own: what moved is no more than lay beside the first.
+  CHECK(cache.store.counters().relocated_bytes < 2 * 64 * 1024);
+  CHECK(cache.has("large"));
+}
+
 TEST_CASE("a key that comes back while it is remembered goes to the survivor stream") {
   Cache cache(options_of(kMiB));
   const std::string value(1000, 'v');
