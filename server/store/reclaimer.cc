@@ -216,7 +216,7 @@ bool Reclaimer::handle_chunk(const Candidate& candidate, UnixSeconds now, Tally&
   std::optional<LogAddress> moved;
   if (keeps(owner.slot.frequency())) {
     chunk = copy(*candidate.record, record.expiry(), tally);
-    if (chunk) moved = copy(record, record.expiry(), tally);
+    if (chunk) moved = copy(record, record.expiry(), tally, MovedChunk{number, *chunk});
   }
   if (!moved) {
     if (chunk) log_.count_dead(*chunk, candidate.record->shape());
@@ -224,10 +224,6 @@ bool Reclaimer::handle_chunk(const Candidate& candidate, UnixSeconds now, Tally&
     drop(owner, candidate.key, tally);
     return true;
   }
-  RecordHeader& renewed = arena_.record(*moved);
-  std::memcpy(const_cast<char*>(renewed.payload().data()) + (number + 1) * sizeof(std::uint64_t), &chunk->offset,
-              sizeof(std::uint64_t));
-  renewed.seal_checksum();
   const bool last = number + 1 == directory.chunks();
   index_.replace(owner, *moved, last ? kept_frequency(owner.slot.frequency()) : owner.slot.frequency());
   log_.count_dead(at, record.shape());
@@ -246,11 +242,13 @@ void Reclaimer::drop(const Index::Found& found, const HashedKey& key, Tally& tal
   account_dead(arena_, log_, address);
 }
 
-std::optional<LogAddress> Reclaimer::copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally) {
+std::optional<LogAddress> Reclaimer::copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally,
+                                          const std::optional<MovedChunk>& renewed) {
   const RecordShape shape = record.shape();
   const auto reservation = log_.reserve(destination(), shape, {record.version()}, Purpose::kMove);
   if (!reservation) return std::nullopt;
   reservation->record->copy_from(record);
+  if (renewed) reservation->record->set_chunk_address(renewed->number, renewed->to);
   log_.count_live(reservation->address, shape);
   log_.note_expiry(reservation->address, static_cast<std::uint32_t>(shape.record_bytes()), expiry);
   log_.complete(*reservation);

@@ -95,6 +95,10 @@ class Reclaimer {
     const RecordHeader* record;
     HashedKey key;
   };
+  struct MovedChunk {
+    std::uint32_t number;  // in its item's directory
+    LogAddress to;
+  };
   static constexpr std::size_t kBatch = 16;  // records whose index buckets are fetched together
 
   [[nodiscard]] std::optional<Victim> choose(UnixSeconds now);
@@ -110,7 +114,8 @@ class Reclaimer {
   [[nodiscard]] Stream destination() const;
   void drop(const Index::Found& found, const HashedKey& key, Tally& tally);
   // `expiry`: the item's; a chunk's own record has none.
-  [[nodiscard]] std::optional<LogAddress> copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally);
+  [[nodiscard]] std::optional<LogAddress> copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally,
+                                               const std::optional<MovedChunk>& renewed = {});
 
   Arena& arena_;
   Index& index_;

@@ -127,6 +127,13 @@ class RecordHeader {
     access_.store(from.access_word(), std::memory_order_relaxed);
   }
 
+  // In a copied chunk directory, before it is complete.
+  void set_chunk_address(std::uint32_t i, LogAddress to) {
+    char* directory = body() + shape().optional_bytes() + shape().key_bytes;
+    std::memcpy(directory + (i + 1) * sizeof to.offset, &to.offset, sizeof to.offset);
+    seal_checksum();
+  }
+
  private:
   std::uint32_t checksum_ = 0;
   std::uint32_t lengths_;   // key bytes: 8 bits; payload bytes: 24 bits
