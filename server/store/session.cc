@@ -220,8 +220,9 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
 
 void Session::flush_all() {
   const std::lock_guard guard(state_->parts.flush_lock);
-  state_->parts.arena.head().flush_at.store(0, std::memory_order_relaxed);
   state_->flush_everything();
+  // Only now: killed in between, the flush to come is not lost with this one.
+  state_->parts.arena.head().flush_at.store(0, std::memory_order_release);
 }
 
 void Session::State::flush_everything() {
