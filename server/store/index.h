@@ -169,6 +169,21 @@ class Index {
   using Keep = std::function<bool(std::uint64_t bucket, const Found& found)>;
   void repair_links();
   void repair_buckets(std::uint64_t begin, std::uint64_t end, const Keep& keep);
+  // Visits (bucket, slot) of every slot that may hold the key, by its tag, and that find() looks at before this one.
+  template <class Visit>
+  void visit_before(const HashedKey& key, const std::atomic<std::uint64_t>* place, Visit&& visit) const {
+    const Pair pair = locate(key);
+    bool reached = false;
+    const auto look = [&](std::uint64_t bucket, std::uint64_t marker) {
+      visit_bucket(bucket, [&](const Found& found) {
+        if (reached || found.slot.marker() != marker) return;
+        reached = found.place == place;
+        if (!reached) visit(bucket, found.slot);
+      });
+    };
+    look(pair.first, marker_of(key.first, 0));
+    if (!reached) look(pair.second, marker_of(key.second, 1));
+  }
   // Whether this slot's record belongs into this bucket.
   [[nodiscard]] bool belongs(const Slot& slot, std::uint64_t bucket, std::string_view key) const;
   void set_item_count(std::uint64_t items) { head_.items.store(items, std::memory_order_relaxed); }

@@ -65,6 +65,18 @@ class Judge {
     return !record.has(RecordFlag::kChunked) || sound_chunks(record);
   }
 
+  // Whether a look-up of a sound item's key meets another sound one first. Then this one would come back when that is
+  // deleted, and would be passed by when its segment is reclaimed. (What is dropped meanwhile does not change the
+  // answer: the first of a key's sound items never is.)
+  [[nodiscard]] bool shadowed(const Index::Found& found) const {
+    const std::string_view key = arena_.record(found.slot.address()).key();
+    bool met = false;
+    index_.visit_before(index_.hash(key), found.place, [&](std::uint64_t bucket, const Slot& slot) {
+      met = met || (sound_item(bucket, slot) && arena_.record(slot.address()).key() == key);
+    });
+    return met;
+  }
+
  private:
   [[nodiscard]] bool complete_record(LogAddress address) const {
     if (address.offset % kRecordAlignment != 0) return false;
@@ -135,7 +147,7 @@ Recovered recover(Arena& arena, Index& index, Log& log) {
     std::uint64_t good = 0;
     std::uint64_t bad = 0;
     index.repair_buckets(begin, end, [&](std::uint64_t bucket, const Index::Found& found) {
-      const bool sound = judge.sound_item(bucket, found.slot);
+      const bool sound = judge.sound_item(bucket, found.slot) && !judge.shadowed(found);
       if (sound) count_item(arena, log, found.slot.address());
       ++(sound ? good : bad);
       return sound;

@@ -2,8 +2,8 @@
 //
 // The index in the mapping says what was alive; scanning segments could not (an older record of a key may outlive the
 // newer one's segment). But nothing is believed: a slot is kept only if it points to a complete item record of its
-// segment, with the right checksum, whose key hashes to this very bucket; and a large item only if all its chunks are
-// as sound. Living counts, queues and free lists are then made anew from what was kept.
+// segment, with the right checksum, whose key hashes to this very bucket and is in no other slot; and a large item only
+// if all its chunks are as sound. Living counts, queues and free lists are then made anew from what was kept.
 //
 // Threads: recover() starts and joins its own; nobody else may use the store meanwhile.
 #pragma once

@@ -295,3 +295,37 @@ TEST_CASE("a memory file that was damaged anywhere never gives a wrong value and
   }
   CHECK(found > kKeys * 50ul);
 }
+
+TEST_CASE("a memory file with several slots for one key gives the key one item") {
+  const ScratchFile file;
+  constexpr unsigned kKeys = 200;
+  {
+    Cache cache(options_of(kMiB, file.path()));
+    for (unsigned n = 0; n < 2; ++n)
+      for (unsigned i = 0; i < kKeys; ++i) REQUIRE(cache.set(key_of(i), numbered("v", n)) == MutateResult::kDone);
+  }
+  {
+    Arena arena({kMiB, file.path(), false, false});
+    REQUIRE(arena.found());
+    Index index(arena);
+    // The records of the first round, overwritten by the second, are still there; so is the place to point to them
+    // from.
+    LogAddress old{kSegmentHeaderBytes};
+    for (unsigned i = 0; i < kKeys; ++i) {
+      const std::string name = key_of(i);
+      const HashedKey key = index.hash(name);
+      const Index::BucketLock lock(index, key);
+      REQUIRE(arena.record(old).key() == name);
+      for (int times = 0; times < 3; ++times) REQUIRE(index.insert(key, lock.pair(), old));
+      old.offset += arena.record(old).record_bytes();
+    }
+  }
+  Cache cache(options_of(kMiB, file.path()));
+  CHECK(cache.store.summary().items == kKeys);
+  for (unsigned i = 0; i < kKeys; ++i) {
+    CHECK(cache.has(key_of(i)));
+    REQUIRE(cache.erase(key_of(i)) == MutateResult::kDone);
+    CHECK_FALSE(cache.has(key_of(i)));
+  }
+  CHECK(cache.store.summary().fresh.live_bytes == 0);
+}
