@@ -21,7 +21,7 @@ enum class RecordKind : std::uint8_t {
   kItem = 1,
   kDelete = 2,  // the key is gone
   kTouch = 3,   // the key's item has the expiry and state of this record
-  kFlush = 4,   // every older record is dead; payload: 4 bytes, the second from which on (0: at once)
+  kFlush = 4,   // payload: 4 bytes; 0: every older record is dead; else the second at which such a flush is to come
   kChunk = 5,   // a part of a large item's value; client_flags is its number in the directory
 };
 
