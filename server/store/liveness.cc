@@ -32,8 +32,9 @@ void account_touched(Arena& arena, Log& log, LogAddress address, UnixSeconds bef
 
 void bury(Arena& arena, Index& index, Log& log, const Index::Found& found, Tally& tally) {
   const LogAddress address = found.slot.address();
-  tally.add(Count::kReclaimed);
-  if (!arena.record(address).access().fetched) tally.add(Count::kExpiredUnfetched);
+  const Stream stream = arena.segment(arena.segment_of(address)).stream.load(std::memory_order_relaxed);
+  tally.add(StreamCount::kReclaimed, stream);
+  if (!arena.record(address).access().fetched) tally.add(StreamCount::kExpiredUnfetched, stream);
   index.erase(found);
   account_dead(arena, log, address);
 }

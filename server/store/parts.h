@@ -29,7 +29,7 @@ struct Store::Parts {
 
   [[nodiscard]] unsigned take_slot();
   void give_back_slot(unsigned slot);
-  [[nodiscard]] std::array<std::uint64_t, kCounts> totals() const;
+  [[nodiscard]] std::array<std::uint64_t, kTallyCells> totals() const;
 
   StoreOptions options;
   Arena arena;
@@ -43,7 +43,7 @@ struct Store::Parts {
   std::string opening_report;
   // One tally per session slot; it outlives the session.
   std::vector<Tally> tallies;
-  std::array<std::uint64_t, kCounts> reset_base{};  // under slots_lock
+  std::array<std::uint64_t, kTallyCells> reset_base{};  // under slots_lock
   mutable std::mutex slots_lock;
   std::vector<bool> slots_taken;  // under slots_lock
 };

@@ -28,12 +28,14 @@ void FreshShare::adapt(std::uint64_t survivor_segments, std::uint64_t all_segmen
   share_ = std::clamp(share_ + (value_of_room > value_of_old ? kStepUp : -kStepDown), least_, kMostShare);
 }
 
-Reclaimer::Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy)
+Reclaimer::Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy,
+                     EvictionObserver* observer)
     : arena_(arena),
       index_(index),
       log_(log),
       ghost_(ghost),
       policy_(policy),
+      observer_(observer),
       fresh_share_(policy.min_fresh_share),
       expired_share_(arena.segment_count(), 0) {}
 
@@ -182,13 +184,13 @@ bool Reclaimer::handle_item(const Candidate& candidate, UnixSeconds now, Tally& 
     return true;
   }
   if (!keeps(found.slot.frequency())) {
-    drop(found, candidate.key, tally);
+    drop(found, candidate.key, now, tally);
     return true;
   }
   const std::optional<LogAddress> moved = copy(*candidate.record, candidate.record->expiry(), tally);
   if (!moved) {
     if (!policy_.evict) return false;
-    drop(found, candidate.key, tally);
+    drop(found, candidate.key, now, tally);
     return true;
   }
   // A large item's merit is spent when its last chunk moves, once a round, not also here.
@@ -221,7 +223,7 @@ bool Reclaimer::handle_chunk(const Candidate& candidate, UnixSeconds now, Tally&
   if (!moved) {
     if (chunk) log_.count_dead(*chunk, candidate.record->shape());
     if (!policy_.evict) return false;
-    drop(owner, candidate.key, tally);
+    drop(owner, candidate.key, now, tally);
     return true;
   }
   const bool last = number + 1 == directory.chunks();
@@ -231,12 +233,17 @@ bool Reclaimer::handle_chunk(const Candidate& candidate, UnixSeconds now, Tally&
   return true;
 }
 
-void Reclaimer::drop(const Index::Found& found, const HashedKey& key, Tally& tally) {
+void Reclaimer::drop(const Index::Found& found, const HashedKey& key, UnixSeconds now, Tally& tally) {
   const LogAddress address = found.slot.address();
-  const RecordHeader& record = arena_.record(address);
-  tally.add(Count::kEvictions);
-  if (record.expiry() != kNeverExpires) tally.add(Count::kEvictedNonzero);
-  if (!record.access().fetched) tally.add(Count::kEvictedUnfetched);
+  const ItemView item(arena_, arena_.record(address), found.place);
+  const Stream stream = item.stream();  // not always the victim's: that may be a chunk of the item
+  tally.add(StreamCount::kEvictions, stream);
+  if (item.expiry() != kNeverExpires) tally.add(StreamCount::kEvictedNonzero, stream);
+  if (!item.fetched()) tally.add(StreamCount::kEvictedUnfetched, stream);
+  const UnixSeconds last_access = item.last_access();
+  last_evicted_idle_s_[static_cast<std::size_t>(stream)].store(last_access < now ? now.value - last_access.value : 0,
+                                                               std::memory_order_relaxed);
+  if (observer_ != nullptr) observer_->on_eviction(item, now);
   if (victim_->stream == Stream::kFresh) ghost_.insert(key);
   index_.erase(found);
   account_dead(arena_, log_, address);

@@ -11,6 +11,7 @@
 // Threads: one at a time, guarded by lock(). Work is bounded by the bytes given to step().
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "server/store/arena.h"
+#include "server/store/eviction_observer.h"
 #include "server/store/ghost.h"
 #include "server/store/index.h"
 #include "server/store/log.h"
@@ -70,11 +72,18 @@ class FreshShare {
 
 class Reclaimer {
  public:
-  Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy);
+  // `observer`: who is told of evictions, or nobody.
+  Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy,
+            EvictionObserver* observer = nullptr);
 
   [[nodiscard]] SpinLock& lock() { return lock_; }
 
   [[nodiscard]] FreshShare& fresh_share() { return fresh_share_; }
+
+  // Of the item of the stream that was evicted last: how long it had not been read by then. Any thread.
+  [[nodiscard]] std::uint32_t last_evicted_idle_s(Stream stream) const {
+    return last_evicted_idle_s_[static_cast<std::size_t>(stream)].load(std::memory_order_relaxed);
+  }
 
   // Segments that should be free and are not.
   [[nodiscard]] std::uint32_t shortage() const;
@@ -112,7 +121,7 @@ class Reclaimer {
   [[nodiscard]] bool keeps(std::uint8_t frequency) const;
   [[nodiscard]] std::uint8_t kept_frequency(std::uint8_t frequency) const;
   [[nodiscard]] Stream destination() const;
-  void drop(const Index::Found& found, const HashedKey& key, Tally& tally);
+  void drop(const Index::Found& found, const HashedKey& key, UnixSeconds now, Tally& tally);
   // `expiry`: the item's; a chunk's own record has none.
   [[nodiscard]] std::optional<LogAddress> copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally,
                                                const std::optional<MovedChunk>& renewed = {});
@@ -122,11 +131,14 @@ class Reclaimer {
   Log& log_;
   Ghost& ghost_;
   ReclaimPolicy policy_;
+  EvictionObserver* const observer_;
   FreshShare fresh_share_;
   SpinLock lock_;
   std::optional<Victim> victim_;
   std::vector<std::uint8_t> expired_share_;  // per segment, of its used bytes, in 255ths; estimated
   std::uint32_t refresh_at_ = 0;
+  // Written by the reclaimer; relaxed: each stands for itself.
+  std::array<std::atomic<std::uint32_t>, kStreams> last_evicted_idle_s_{};
 };
 
 }  // namespace lmc::store

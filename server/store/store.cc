@@ -37,7 +37,7 @@ Store::Parts::Parts(const StoreOptions& given)
       index(arena),
       log(arena, grace, given.evict ? 0 : kNoteReserve),
       ghost(given.memory_bytes / kBytesPerGhostEntry),
-      reclaimer(arena, index, log, ghost, policy_of(given)),
+      reclaimer(arena, index, log, ghost, policy_of(given), given.evictions),
       tallies(given.max_sessions),
       slots_taken(given.max_sessions, false) {
   log.set_now(given.now);
@@ -70,10 +70,10 @@ void Store::Parts::give_back_slot(unsigned slot) {
   slots_taken[slot] = false;
 }
 
-std::array<std::uint64_t, kCounts> Store::Parts::totals() const {
-  std::array<std::uint64_t, kCounts> sums{};
+std::array<std::uint64_t, kTallyCells> Store::Parts::totals() const {
+  std::array<std::uint64_t, kTallyCells> sums{};
   for (const Tally& tally : tallies)
-    for (std::size_t i = 0; i < kCounts; ++i) sums[i] += tally.get(i);
+    for (std::size_t i = 0; i < kTallyCells; ++i) sums[i] += tally.get(i);
   return sums;
 }
 
@@ -117,23 +117,32 @@ StoreSummary Store::summary() const {
     if (stream.oldest.value == 0 || opened < stream.oldest) stream.oldest = opened;
   }
   sum.live_bytes = sum.fresh.live_bytes + sum.survivor.live_bytes;
+  sum.fresh.last_evicted_idle_s = parts_->reclaimer.last_evicted_idle_s(Stream::kFresh);
+  sum.survivor.last_evicted_idle_s = parts_->reclaimer.last_evicted_idle_s(Stream::kSurvivor);
   return sum;
 }
 
 StoreCounters Store::counters() const {
-  std::array<std::uint64_t, kCounts> sums = parts_->totals();
+  std::array<std::uint64_t, kTallyCells> sums = parts_->totals();
   {
     const std::lock_guard guard(parts_->slots_lock);
-    for (std::size_t i = 0; i < kCounts; ++i) sums[i] -= parts_->reset_base[i];
+    for (std::size_t i = 0; i < kTallyCells; ++i) sums[i] -= parts_->reset_base[i];
   }
-  const auto at = [&sums](Count count) { return sums[static_cast<std::size_t>(count)]; };
+  const auto at = [&sums](Count count) { return sums[cell_of(count)]; };
+  const auto departures = [&sums](DepartureCounters& to, Stream stream) {
+    const auto add = [&](std::uint64_t& counter, StreamCount count) { counter += sums[cell_of(count, stream)]; };
+    add(to.evictions, StreamCount::kEvictions);
+    add(to.evicted_nonzero, StreamCount::kEvictedNonzero);
+    add(to.evicted_unfetched, StreamCount::kEvictedUnfetched);
+    add(to.reclaimed, StreamCount::kReclaimed);
+    add(to.expired_unfetched, StreamCount::kExpiredUnfetched);
+  };
   StoreCounters counters;
   counters.total_items = at(Count::kTotalItems);
-  counters.evictions = at(Count::kEvictions);
-  counters.evicted_nonzero = at(Count::kEvictedNonzero);
-  counters.evicted_unfetched = at(Count::kEvictedUnfetched);
-  counters.reclaimed = at(Count::kReclaimed);
-  counters.expired_unfetched = at(Count::kExpiredUnfetched);
+  departures(counters.fresh, Stream::kFresh);
+  departures(counters.survivor, Stream::kSurvivor);
+  departures(counters, Stream::kFresh);
+  departures(counters, Stream::kSurvivor);
   counters.out_of_memory = at(Count::kOutOfMemory);
   counters.direct_reclaims = at(Count::kDirectReclaims);
   counters.relocated_items = at(Count::kRelocatedItems);

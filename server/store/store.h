@@ -21,6 +21,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/store/eviction_observer.h"
 #include "server/store/index.h"
 #include "server/store/item.h"
 #include "server/store/types.h"
@@ -33,9 +34,10 @@ struct StoreOptions {
   bool evict = true;                                      // false: -M, refuse when full
   std::string memory_file;                                // empty: anonymous memory; else (-e) survives a restart
   bool lock_memory = false;                               // (-k)
-  bool large_pages = false;    // (-L) explicit huge pages; transparent ones are asked for anyway
-  unsigned max_sessions = 64;  // threads that may have a session at the same time
-  UnixSeconds now;             // at opening
+  bool large_pages = false;               // (-L) explicit huge pages; transparent ones are asked for anyway
+  unsigned max_sessions = 64;             // threads that may have a session at the same time
+  EvictionObserver* evictions = nullptr;  // told of each; none: nobody
+  UnixSeconds now;                        // at opening
 };
 
 // How the store came to its first state.
@@ -45,18 +47,24 @@ enum class Opened : std::uint8_t {
   kRecovered,  // took over what a killed process left, every record validated
 };
 
-// Counted since opening or the last reset_counters(), summed over sessions. Words as in memcached's stats where it has
-// them.
-struct StoreCounters {
-  std::uint64_t total_items = 0;        // items ever stored
+// How items of one stream went; or, as the base of StoreCounters, of both.
+struct DepartureCounters {
   std::uint64_t evictions = 0;          // living items dropped for room
   std::uint64_t evicted_nonzero = 0;    // ... that had an expiry time
   std::uint64_t evicted_unfetched = 0;  // ... that were never read
   std::uint64_t reclaimed = 0;          // expired or flushed items whose room was taken back
   std::uint64_t expired_unfetched = 0;  // ... that were never read
-  std::uint64_t out_of_memory = 0;      // stores refused for want of room
-  std::uint64_t direct_reclaims = 0;    // times a mutation had to reclaim before it could append
-  std::uint64_t relocated_items = 0;    // moved to the survivor stream
+};
+
+// Counted since opening or the last reset_counters(), summed over sessions. Words as in memcached's stats where it has
+// them.
+struct StoreCounters : DepartureCounters {
+  DepartureCounters fresh;  // their share of the above
+  DepartureCounters survivor;
+  std::uint64_t total_items = 0;      // items ever stored
+  std::uint64_t out_of_memory = 0;    // stores refused for want of room
+  std::uint64_t direct_reclaims = 0;  // times a mutation had to reclaim before it could append
+  std::uint64_t relocated_items = 0;  // moved to the survivor stream
   std::uint64_t relocated_bytes = 0;
   std::uint64_t segments_compacted = 0;  // reclaimed because mostly dead
   std::uint64_t segments_evicted = 0;    // reclaimed because oldest
@@ -70,6 +78,8 @@ struct StreamSummary {
   std::uint64_t live_bytes = 0;  // log bytes of living items
   std::uint64_t used_bytes = 0;  // log bytes appended, dead ones included
   UnixSeconds oldest{0};         // when its oldest segment was opened; 0: none
+  // How long the item of it that was evicted last had not been read, at that time.
+  std::uint32_t last_evicted_idle_s = 0;
 };
 
 struct StoreSummary {

@@ -6,15 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "server/store/types.h"
+
 namespace lmc::store {
 
 enum class Count : std::uint8_t {
   kTotalItems,
-  kEvictions,
-  kEvictedNonzero,
-  kEvictedUnfetched,
-  kReclaimed,
-  kExpiredUnfetched,
   kOutOfMemory,
   kDirectReclaims,
   kRelocatedItems,
@@ -24,19 +21,39 @@ enum class Count : std::uint8_t {
   kGhostHits,
   kIndexSplits,
 };
-inline constexpr std::size_t kCounts = 14;
+inline constexpr std::size_t kCounts = 9;
+
+// Counted by the stream of the item that it happened to.
+enum class StreamCount : std::uint8_t {
+  kEvictions,
+  kEvictedNonzero,
+  kEvictedUnfetched,
+  kReclaimed,
+  kExpiredUnfetched,
+};
+inline constexpr std::size_t kStreamCounts = 5;
+
+// All of them, in one row.
+inline constexpr std::size_t kTallyCells = kCounts + kStreams * kStreamCounts;
+[[nodiscard]] constexpr std::size_t cell_of(Count count) {
+  return static_cast<std::size_t>(count);
+}
+[[nodiscard]] constexpr std::size_t cell_of(StreamCount count, Stream stream) {
+  return kCounts + static_cast<std::size_t>(stream) * kStreamCounts + static_cast<std::size_t>(count);
+}
 
 class Tally {
  public:
-  // Load and store, not an atomic add: there is one writer.
-  void add(Count count, std::uint64_t n = 1) {
-    auto& cell = cells_[static_cast<std::size_t>(count)];
-    cell.store(cell.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
+  void add(Count count, std::uint64_t n = 1) { raise(cells_[cell_of(count)], n); }
+  void add(StreamCount count, Stream stream) { raise(cells_[cell_of(count, stream)], 1); }
   [[nodiscard]] std::uint64_t get(std::size_t i) const { return cells_[i].load(std::memory_order_relaxed); }
 
  private:
-  std::array<std::atomic<std::uint64_t>, kCounts> cells_{};
+  // Load and store, not an atomic add: there is one writer.
+  static void raise(std::atomic<std::uint64_t>& cell, std::uint64_t n) {
+    cell.store(cell.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  std::array<std::atomic<std::uint64_t>, kTallyCells> cells_{};
 };
 
 }  // namespace lmc::store

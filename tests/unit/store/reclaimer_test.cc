@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 #include "books.h"
 #include "support.h"
@@ -33,6 +34,11 @@ std::uint64_t count(const Bench& bench, Count what) {
   return bench.tally.get(static_cast<std::size_t>(what));
 }
 
+// Over both streams.
+std::uint64_t count(const Bench& bench, StreamCount what) {
+  return bench.tally.get(cell_of(what, Stream::kFresh)) + bench.tally.get(cell_of(what, Stream::kSurvivor));
+}
+
 // Reclaims until so many segments were retired.
 void reclaim(Bench& bench, std::uint64_t segments, UnixSeconds now = kNow) {
   const auto done = [&] { return count(bench, Count::kSegmentsCompacted) + count(bench, Count::kSegmentsEvicted); };
@@ -52,7 +58,7 @@ TEST_CASE("a mostly dead segment is compacted: what lives moves, nothing is evic
   const Version version = bench.arena.record(bench.index.find(bench.index.hash(key_of(0))).slot.address()).version();
   reclaim(bench, 1);
   CHECK(count(bench, Count::kSegmentsCompacted) == 1);
-  CHECK(count(bench, Count::kEvictions) == 0);
+  CHECK(count(bench, StreamCount::kEvictions) == 0);
   for (unsigned i = 0; i < n; i += 10) CHECK(bench.get(key_of(i)) == std::string(kValueBytes, 'v'));
   CHECK(bench.where(key_of(0)) != before);
   CHECK(bench.arena.record(bench.index.find(bench.index.hash(key_of(0))).slot.address()).version() == version);
@@ -65,8 +71,8 @@ TEST_CASE("expired records are never moved") {
   for (unsigned i = 0; i + 1 < n; ++i) bench.raise(key_of(i), 3);
   REQUIRE(step(bench, bench.arena.segment_bytes(), later(10)));
   CHECK(count(bench, Count::kRelocatedItems) == 0);
-  CHECK(count(bench, Count::kReclaimed) >= n - 1);
-  CHECK(count(bench, Count::kEvictions) == 0);
+  CHECK(count(bench, StreamCount::kReclaimed) >= n - 1);
+  CHECK(count(bench, StreamCount::kEvictions) == 0);
   CHECK(audit(bench.arena) == "");
 }
 
@@ -98,7 +104,7 @@ TEST_CASE("an evicted fresh record moves to the survivor stream if it was read, 
   CHECK_FALSE(bench.get(key_of(1)));
   CHECK(bench.ghost.take(bench.index.hash(key_of(1))));
   CHECK_FALSE(bench.ghost.take(bench.index.hash(key_of(0))));
-  CHECK(count(bench, Count::kEvictions) == count(bench, Count::kEvictedUnfetched));
+  CHECK(count(bench, StreamCount::kEvictions) == count(bench, StreamCount::kEvictedUnfetched));
   CHECK(audit(bench.arena) == "");
 }
 
@@ -147,7 +153,7 @@ TEST_CASE("without eviction full segments are left alone") {
   Bench bench(kMiB, policy);
   (void)fill(bench, 8);
   CHECK_FALSE(step(bench, kMiB));
-  CHECK(count(bench, Count::kEvictions) == 0);
+  CHECK(count(bench, StreamCount::kEvictions) == 0);
   CHECK(count(bench, Count::kRelocatedItems) == 0);
 }
 
@@ -200,4 +206,55 @@ TEST_CASE("a large item that was read once does not stay for ever") {
   }
   CHECK_FALSE(cache.has("large"));
   CHECK(n > 8000);  // but it outlived those that nobody read
+}
+
+namespace {
+
+// Writes down what it is told.
+class Witness final : public EvictionObserver {
+ public:
+  struct Seen {
+    std::string key;
+    Stream stream;
+    bool fetched;
+    UnixSeconds expiry;
+    std::uint64_t value_bytes;
+  };
+  void on_eviction(const ItemView& item, UnixSeconds now) override {
+    CHECK(now == kNow);
+    seen.push_back({std::string(item.key()), item.stream(), item.fetched(), item.expiry(), item.value_bytes()});
+  }
+  std::vector<Seen> seen;
+};
+
+}  // namespace
+
+TEST_CASE("an observer is told of every item that is evicted, and of nothing else") {
+  Witness witness;
+  Bench bench(kMiB, {}, &witness);
+  const unsigned n = fill(bench, 8, Stream::kFresh, later(100)) - 1;
+  for (unsigned i = 0; i < n; i += 2) bench.raise(key_of(i), 1);  // these move on
+  REQUIRE(bench.erase(key_of(1)));
+  reclaim(bench, 1);
+  REQUIRE(!witness.seen.empty());
+  CHECK(witness.seen.size() == count(bench, StreamCount::kEvictions));
+  CHECK(witness.seen.size() == count(bench, StreamCount::kEvictedNonzero));
+  for (std::size_t i = 0; i < witness.seen.size(); ++i) {
+    CHECK(witness.seen[i].key == key_of(3 + 2 * static_cast<unsigned>(i)));
+    CHECK(witness.seen[i].stream == Stream::kFresh);
+    CHECK_FALSE(witness.seen[i].fetched);
+    CHECK(witness.seen[i].expiry == later(100));
+    CHECK(witness.seen[i].value_bytes == kValueBytes);
+    CHECK_FALSE(bench.get(witness.seen[i].key));
+  }
+}
+
+TEST_CASE("evictions are counted with the stream that the item lay in") {
+  Witness witness;
+  Bench bench(kMiB, {}, &witness);
+  (void)fill(bench, 8, Stream::kSurvivor);
+  reclaim(bench, 2);
+  CHECK(bench.tally.get(cell_of(StreamCount::kEvictions, Stream::kSurvivor)) == witness.seen.size());
+  CHECK(bench.tally.get(cell_of(StreamCount::kEvictions, Stream::kFresh)) == 0);
+  for (const Witness::Seen& seen : witness.seen) CHECK(seen.stream == Stream::kSurvivor);
 }

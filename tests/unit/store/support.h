@@ -71,13 +71,13 @@ class Cache {
 
 // The parts of a store without the store.
 struct Bench {
-  explicit Bench(std::uint64_t memory_bytes, const ReclaimPolicy& policy = {})
+  explicit Bench(std::uint64_t memory_bytes, const ReclaimPolicy& policy = {}, EvictionObserver* observer = nullptr)
       : arena({memory_bytes, {}, false, false}),
         grace(4),
         index(arena),
         log(arena, grace),
         ghost(memory_bytes / 128),
-        reclaimer(arena, index, log, ghost, policy) {
+        reclaimer(arena, index, log, ghost, policy, observer) {
     log.set_now(kNow);
     log.adopt();
   }
