@@ -21,7 +21,8 @@ namespace {
 
 constexpr unsigned kSpareSessions = 8;  // beside the workers'
 
-store::StoreOptions store_options(const commands::Settings& settings, store::UnixSeconds now) {
+store::StoreOptions store_options(const commands::Settings& settings, store::EvictionObserver& evictions,
+                                  store::UnixSeconds now) {
   return {.memory_bytes = settings.memory_limit_bytes,
           .max_item_bytes = settings.max_item_bytes,
           .evict = settings.evict,
@@ -29,6 +30,7 @@ store::StoreOptions store_options(const commands::Settings& settings, store::Uni
           .lock_memory = settings.lock_memory,
           .large_pages = settings.large_pages,
           .max_sessions = settings.worker_threads + kSpareSessions,
+          .evictions = &evictions,
           .now = now};
 }
 
@@ -47,10 +49,11 @@ void serve(Options& options) {
   std::optional<PidFile> pid_file;
   if (!settings.pid_file.empty()) pid_file.emplace(settings.pid_file);
 
-  store::Store store(store_options(settings, clock.now()));
+  commands::WatchHub watch(network, settings.watcher_buffer_bytes);
+  commands::EvictionWatch evictions(watch);
+  store::Store store(store_options(settings, evictions, clock.now()));
   log.line(net::LogLevel::kWarning, store.opening_report());
   commands::CounterBoard counters(settings.worker_threads);
-  commands::WatchHub watch(network, settings.watcher_buffer_bytes);
   network.start(store, counters, watch);
   if (daemon.has_value()) daemon->ready(settings.core_dumps, settings.verbosity > 0);
 

@@ -22,8 +22,10 @@ void write_stream_items(const Shared& shared, const StreamSummary& summary, Stre
   const bool fresh = stream == Stream::kFresh;
   const auto age = static_cast<std::uint64_t>(summary.oldest.value == 0 ? 0 : seconds_since(summary.oldest, now));
   const std::uint64_t hits = shared.counters.sums().of(StreamCounter::kGetHit, stream);
+  const store::StoreCounters all = shared.store.counters();
+  const store::DepartureCounters& gone = fresh ? all.fresh : all.survivor;
   // What the store counts once, not per stream, is shown with the first class.
-  const store::StoreCounters counters = fresh ? shared.store.counters() : store::StoreCounters{};
+  const store::StoreCounters counters = fresh ? all : store::StoreCounters{};
   const CrawlerCounters& crawler = shared.counters.crawler();
   out.set_prefix(std::string(kItemsPrefix) + std::to_string(size_class(stream)) + ":");
   out.number("number", summary.items);
@@ -34,14 +36,14 @@ void write_stream_items(const Shared& shared, const StreamSummary& summary, Stre
   out.number("age_warm", fresh ? 0 : age);
   out.number("age", age);
   out.number("mem_requested", summary.live_bytes);
-  out.number("evicted", counters.evictions);
-  out.number("evicted_nonzero", counters.evicted_nonzero);
-  out.number("evicted_time", 0);
+  out.number("evicted", gone.evictions);
+  out.number("evicted_nonzero", gone.evicted_nonzero);
+  out.number("evicted_time", summary.last_evicted_idle_s);
   out.number("outofmemory", counters.out_of_memory);
   out.number("tailrepairs", 0);
-  out.number("reclaimed", counters.reclaimed);
-  out.number("expired_unfetched", counters.expired_unfetched);
-  out.number("evicted_unfetched", counters.evicted_unfetched);
+  out.number("reclaimed", gone.reclaimed);
+  out.number("expired_unfetched", gone.expired_unfetched);
+  out.number("evicted_unfetched", gone.evicted_unfetched);
   out.number("evicted_active", 0);
   out.number("crawler_reclaimed", fresh ? crawler.reclaimed.load(std::memory_order_relaxed) : 0);
   out.number("crawler_items_checked", fresh ? crawler.items_checked.load(std::memory_order_relaxed) : 0);

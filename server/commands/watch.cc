@@ -6,6 +6,8 @@
 
 #include "protocol/text_format.h"
 #include "protocol/words.h"
+#include "server/commands/context.h"
+#include "server/commands/expiry.h"
 
 namespace lmc::commands {
 namespace {
@@ -219,6 +221,19 @@ WatchHub::Totals WatchHub::totals() const {
 void WatchHub::reset_totals() {
   const std::lock_guard lock(mutex_);
   totals_ = Totals{};
+}
+
+void EvictionWatch::on_eviction(const store::ItemView& item, store::UnixSeconds now) {
+  if (!hub_.wants(WatchKind::kEvictions)) [[likely]]
+    return;
+  EvictionEvent event;
+  event.key = item.key();
+  event.fetched = item.fetched();
+  event.ttl_s = seconds_left(item.expiry(), now);
+  event.idle_s = seconds_since(item.last_access(), now);
+  event.size_class = size_class(item.stream());
+  event.value_bytes = item.value_bytes();
+  hub_.publish(event);
 }
 
 }  // namespace lmc::commands

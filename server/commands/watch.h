@@ -21,6 +21,7 @@
 
 #include "server/commands/reply_queue.h"
 #include "server/commands/server_control.h"
+#include "server/store/eviction_observer.h"
 #include "server/store/types.h"
 
 namespace lmc::commands {
@@ -134,6 +135,17 @@ class WatchHub {
   std::vector<Watcher*> watchers_;
   std::uint64_t next_event_id_ = 1;
   Totals totals_;
+};
+
+// Tells a hub of the store's evictions. The store calls it with locks held: an unwatched eviction costs one load, a
+// watched one the formatting of a line.
+class EvictionWatch final : public store::EvictionObserver {
+ public:
+  explicit EvictionWatch(WatchHub& hub) : hub_(hub) {}
+  void on_eviction(const store::ItemView& item, store::UnixSeconds now) override;
+
+ private:
+  WatchHub& hub_;
 };
 
 }  // namespace lmc::commands

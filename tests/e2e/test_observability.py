@@ -162,6 +162,52 @@ class Observability(ServerCase):
         self.assertTrue(any(name.endswith(":addr") and value.startswith("tcp:127.0.0.1:") for name, value in values.items()))
 
 
+class FullServer(ServerCase):
+    """A cache that has to let go of what it holds."""
+
+    options = ("-m", "64")
+    ITEMS, VALUE_BYTES = 24_000, 8000  # three times what fits
+
+    # Per class in `stats items`, in all in `stats`.
+    COUNTED_TWICE = ("evicted_unfetched", "reclaimed", "expired_unfetched")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with cls.server.connect(60) as watcher, cls.server.connect(60) as connection:
+            assert watcher.ask(b"watch evictions\r\n") == b"OK\r\n"
+            connection.set(b"will-expire", b"1", exptime=-1)
+            connection.get(b"will-expire")
+            for first in range(0, cls.ITEMS, 100):
+                for number in range(first, first + 100):
+                    connection.send(b"set full%%%d 0 %d %d noreply\r\n%s\r\n" % (
+                        number, 100_000 if number % 2 else 0, cls.VALUE_BYTES, b"x" * cls.VALUE_BYTES))
+                connection.get(b"full%%%d" % (first + 1))
+                assert connection.ask(b"mn\r\n") == b"MN\r\n"
+            connection.set(b"will-stay", b"1")  # memcached shows no class that is empty
+            cls.seen = watcher.read_until(b"type=eviction") + watcher.read_until(b"\n")
+            cls.stats, cls.items = connection.stats(), connection.stats(b"items")
+
+    def of_all_classes(self, name):
+        return sum(int(value) for key, value in self.items.items() if key.endswith(":" + name))
+
+    def test_a_watcher_is_told_what_was_evicted(self):
+        line = self.seen.split(b"\n")[-2].decode()
+        self.assertRegex(line, r"^ts=\d+\.\d+ gid=\d+ type=eviction key=full%25\d+ fetch=(yes|no) ttl=(-1|\d+) la=\d+ clsid=\d+ "
+                               rf"size={self.VALUE_BYTES}$")
+
+    def test_what_the_classes_count_adds_up_to_what_the_server_counts(self):
+        self.assertGreater(int(self.stats["evictions"]), self.ITEMS // 2)
+        self.assertEqual(int(self.stats["evictions"]), self.of_all_classes("evicted"))
+        for name in self.COUNTED_TWICE:
+            self.assertEqual(int(self.stats[name]), self.of_all_classes(name), name)
+        self.assertAlmostEqual(self.of_all_classes("evicted") / 2, self.of_all_classes("evicted_nonzero"), delta=self.ITEMS / 20)
+        self.assertLessEqual(self.of_all_classes("evicted_unfetched"), self.of_all_classes("evicted"))
+
+    def test_who_was_not_evicted_is_still_counted(self):
+        self.assertEqual(int(self.stats["curr_items"]), self.of_all_classes("number"))
+
+
 class MemcachedTool(ServerCase):
     def tool(self, *arguments):
         result = run(["perl", _TOOL, self.server.host_port, *arguments])

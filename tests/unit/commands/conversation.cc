@@ -16,7 +16,12 @@ store::StoreOptions Process::small_store() {
   return options;
 }
 
-Process::Process(store::StoreOptions options) : store(options), session(store) {}
+store::StoreOptions Process::observed(store::StoreOptions options) {
+  options.evictions = &evictions;
+  return options;
+}
+
+Process::Process(store::StoreOptions options) : store(observed(std::move(options))), session(store) {}
 
 Conversation::Conversation(Process& process)
     : process_(process),

@@ -51,9 +51,13 @@ class Process {
   Settings settings;
   CounterBoard counters{1};
   WatchHub watch{control, 64 << 10};
+  EvictionWatch evictions{watch};
   store::Store store;
   store::Session session;
   BlockPool blocks;
+
+ private:
+  store::StoreOptions observed(store::StoreOptions options);  // ... by `evictions`
 };
 
 class Conversation {

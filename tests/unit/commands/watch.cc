@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <regex>
+#include <sstream>
 #include <thread>
 
 #include "conversation.h"
@@ -53,6 +54,39 @@ TEST_CASE("a watcher of mutations and deletions sees what was done and how it we
         "type=item_store key=a status=stored cmd=append ttl=0 clsid=1 cfd=33 size=4\n"
         "type=item_store key=a status=exists cmd=cas ttl=0 clsid=1 cfd=33 size=1\n"
         "type=deleted key=a cmd=delete clsid=1 size=4\n");
+}
+
+TEST_CASE("a watcher of evictions sees which items had to go, and stats count them by class") {
+  Process process;
+  Conversation watcher(process);
+  Conversation c(process);
+  watcher.ask("watch evictions\r\n");
+  const std::string value(100'000, 'x');
+  c.ask("set read 0 0 3\r\nabc\r\nget read\r\n");
+  std::string lines;
+  for (int i = 0; i < 600; ++i) {
+    c.advance(1);
+    c.ask("set k" + std::to_string(i) + " 0 10000 100000\r\n" + value + "\r\n");
+    lines += watcher.more();
+  }
+  const std::regex shape("type=eviction key=k[0-9]+ fetch=no ttl=([0-9]+) la=([0-9]+) clsid=1 size=100000");
+  std::istringstream all(untimed(lines));
+  std::uint64_t seen = 0;
+  for (std::string line; std::getline(all, line); ++seen) {
+    std::smatch parts;
+    INFO(line);
+    REQUIRE(std::regex_match(line, parts, shape));
+    CHECK(std::stoi(parts[1]) + std::stoi(parts[2]) == 10000);
+  }
+  CHECK(seen > 100);
+  CHECK(seen == process.store.counters().evictions);
+  const std::string items = c.ask("stats items\r\n");
+  CHECK(stat(items, "items:1:evicted") == std::to_string(seen));
+  CHECK(stat(items, "items:1:evicted_nonzero") == std::to_string(seen));
+  CHECK(stat(items, "items:1:evicted_unfetched") == std::to_string(seen));
+  CHECK(std::stoi(stat(items, "items:1:evicted_time")) > 100);
+  CHECK(c.ask("get read\r\n") != "END\r\n");
+  CHECK(stat(items, "items:2:evicted") == "0");
 }
 
 TEST_CASE("connections are announced by the network layer") {
