@@ -98,9 +98,12 @@ std::vector<ListenAddress> parse_listen_addresses(const std::vector<std::string>
     std::size_t begin = 0;
     while (begin <= argument.size()) {
       const std::size_t end = std::min(argument.find_first_of(",;", begin), argument.size());
-      if (end > begin) {
+      const std::string given = argument.substr(begin, end - begin);
+      const bool repeated = std::any_of(addresses.begin(), addresses.end(),
+                                        [&given](const ListenAddress& known) { return known.given == given; });
+      if (!given.empty() && !repeated) {
         ListenAddress& address = addresses.emplace_back();
-        address.given = argument.substr(begin, end - begin);
+        address.given = given;
         parse_host_and_port(without_prefixes(address.given, address), address);
       }
       begin = end + 1;

@@ -30,6 +30,10 @@ class Listeners(unittest.TestCase):
             for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
                 self.assertTrue(works((host, server.port)), host)
 
+    def test_an_address_given_twice(self):
+        with Server(listen=("127.0.0.1", "127.0.0.1")) as server:
+            self.assertTrue(works(("127.0.0.1", server.port)))
+
     def test_an_address_with_its_own_port(self):
         other = free_port()
         with Server("-l", f"127.0.0.2:{other}") as server:

@@ -28,6 +28,11 @@ TEST_CASE("lists, repetitions, ports and IPv6 are understood") {
   CHECK(all[5].host == "localhost");
 }
 
+TEST_CASE("an address given twice is listened on once") {
+  CHECK(parse_listen_addresses({"127.0.0.1", "127.0.0.1", "127.0.0.2,127.0.0.1"}).size() == 2);
+  CHECK(parse_listen_addresses({"127.0.0.1:1", "127.0.0.1:2"}).size() == 2);
+}
+
 TEST_CASE("prefixes of memcached are accepted in any order") {
   const auto all = parse_listen_addresses({"notls:tag_inner_:proto[binary]:127.0.0.1:1", "proto[ascii]:[::1]"});
   REQUIRE(all.size() == 2);
