@@ -76,6 +76,15 @@ void check_item_size(const Options& options) {
                         ": Cannot set item size limit higher than 1/2 of memory max.; raise -m or lower -I");
 }
 
+void check_lru_shares(const Options& options) {
+  constexpr unsigned kMostPercent = 80;
+  const unsigned hot = options.settings.hot_lru_percent.load(std::memory_order_relaxed);
+  const unsigned warm = options.settings.warm_lru_percent.load(std::memory_order_relaxed);
+  if (hot + warm <= kMostPercent) return;
+  throw OptionError(kExitUsage, "-o hot_lru_pct " + std::to_string(hot) + ", warm_lru_pct " + std::to_string(warm) +
+                                    ": hot_lru_pct + warm_lru_pct cannot be more than 80% combined");
+}
+
 std::optional<std::uint16_t> port_to_open(int given) {
   if (given == 0) return std::nullopt;
   return given < 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(given);
@@ -114,6 +123,7 @@ void parse_options(std::span<const std::string> words, const std::string& port_f
     if (out.wish != Options::Wish::kServe) return;
   }
   check_item_size(out);
+  check_lru_shares(out);
   plan_listening(port_file, out);
 }
 

@@ -128,6 +128,8 @@ TEST_CASE("bad values are refused with memcached's words, by option and value") 
   check_refused({"-I", "40m"}, kExitUsage, "Cannot set item size limit higher than 1/2 of memory max.");
   check_refused({"-m", "1"}, kExitUsage, "Cannot set item size limit higher than 1/2 of memory max.");
   check_refused({"-m", "lots"}, kExitUsage, "-m lots");
+  check_refused({"-o", "hot_lru_pct=50,warm_lru_pct=50"}, kExitUsage,
+                "hot_lru_pct + warm_lru_pct cannot be more than 80% combined");
   check_refused({"-a", "999"}, kExitUsage, "-a 999");
   check_refused({"-l", "127.0.0.1:abc"}, kExitSystem, "Invalid port number: \"abc\"");
   check_refused({"--bogus"}, kExitFailure, "unrecognized option '--bogus'\nIllegal argument \"?\"");
