@@ -206,6 +206,7 @@ void Connection::settle(Bench& bench, const Batch& batch) {
     case Parsed::Status::kClose:
       input_.consume(last.consumed);
       replies_.append(last.reply);
+      close_reason_ = "error";
       set_state(ConnectionState::kDraining);
       return;
   }

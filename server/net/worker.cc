@@ -53,7 +53,7 @@ struct Worker::Entry {
         connection(std::move(accepted.socket), accepted.id, accepted.listener->protocol, owner.reply_blocks_) {}
 
   [[nodiscard]] std::string host() const {
-    return listener.transport == Transport::kUnix ? listener.address.substr(5) : host_text(storage_of(peer));
+    return listener.transport == Transport::kUnix ? "unix" : host_text(storage_of(peer));
   }
   // `host` has to outlive it.
   [[nodiscard]] commands::ConnectionEvent event(const std::string& host) const {

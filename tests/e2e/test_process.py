@@ -260,6 +260,26 @@ class Watch(unittest.TestCase):
             self.assertRegex(text, r"rip=127\.0\.0\.1 rport=\d+ transport=tcp cfd=\d+")
             self.assertRegex(text, r"reason=normal cfd=\d+")
 
+    def test_why_a_connection_ends(self):
+        with Server() as server:
+            watcher = self.watch(server, b"connevents")
+            for bytes_sent, reason in ((b"quit\r\n", "normal"), (b"x" * 3000, "error"), (b"GET / HTTP/1.1\r\n", "error")):
+                with server.connect() as connection:
+                    port = connection.socket.getsockname()[1]
+                    connection.send(bytes_sent)
+                    self.assertTrue(connection.closed_by_server())
+                # By its port: others end too, like the one by which the server was found ready.
+                watcher.read_until(b"type=conn_close rip=127.0.0.1 rport=%d " % port)
+                self.assertRegex(watcher.read_until(b"\n").decode(), rf"reason={reason} cfd=\d+")
+
+    def test_connection_events_of_a_unix_socket(self):
+        with Server(unix=True) as server:
+            watcher = self.watch(server, b"connevents")
+            server.connect().close()
+            text = (watcher.read_until(b"type=conn_new") + watcher.read_until(b"type=conn_close") + watcher.read_until(b"\n")).decode()
+            self.assertRegex(text, r"type=conn_new rip=unix rport=0 transport=local cfd=\d+")
+            self.assertRegex(text, r"type=conn_close rip=unix rport=0 transport=local reason=normal cfd=\d+")
+
 
 if __name__ == "__main__":
     unittest.main()
