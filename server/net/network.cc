@@ -207,6 +207,7 @@ NetCounters Network::raw_counters() const {
   counters.rejected_connections = acceptor_.rejected();
   counters.listen_disabled = acceptor_.disabled();
   counters.accepting = acceptor_.accepting();
+  counters.read_buffer_bytes = staging_.used_bytes();
   for (const auto& worker : workers_) {
     const Traffic& traffic = worker->traffic();
     counters.yields += traffic.yields.value();

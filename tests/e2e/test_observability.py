@@ -5,7 +5,7 @@ import unittest
 
 from harness import settings
 from harness.case import ServerCase, only_ours
-from harness.server import run
+from harness.server import poll, run
 
 _TOOL = "/usr/share/memcached/scripts/memcached-tool"
 
@@ -150,6 +150,11 @@ class Observability(ServerCase):
             stats = connection.stats()
         self.assertEqual("0", stats["get_hits"])
         self.assertGreater(int(stats["curr_items"]), 100)
+
+    def test_a_value_on_its_way_is_seen_in_the_read_buffers(self):
+        with self.server.connect() as slow, self.server.connect() as connection:
+            slow.send(b"set slow 0 0 900000\r\n" + b"x" * 500_000)
+            poll(lambda: int(connection.stats()["read_buf_bytes"]) > 0, "read_buf_bytes to show it")
 
     def test_stats_conns_names_this_connection(self):
         with self.server.connect() as connection:
