@@ -25,10 +25,7 @@ std::string_view set_verbosity(Context& context, std::string_view words) {
 
 std::string_view set_memory_limit(Context& context, std::string_view words) {
   std::uint32_t megabytes = 0;
-  const std::string_view word = next_word(words);
-  const std::string_view second = next_word(words);
-  if (!protocol::strict_u32(word, megabytes)) return reply::kError;
-  if (!second.empty() && second != "noreply") return reply::kError;
+  if (!protocol::strict_u32(next_word(words), megabytes)) return reply::kError;  // what follows is not looked at
   if (megabytes < kMinMemoryLimitMegabytes) return reply::kMemlimitTooSmall;
   if (megabytes > kMaxMemoryLimitMegabytes) return reply::kMemlimitInMegabytes;
   const auto change = context.shared.store.set_memory_limit(std::uint64_t{megabytes} << 20);

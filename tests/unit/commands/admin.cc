@@ -33,7 +33,7 @@ TEST_CASE("cache_memlimit changes the limit within what was given at the start")
   CHECK(c.ask("cache_memlimit x\r\ncache_memlimit\r\ncache_memlimit -1\r\n") == "ERROR\r\nERROR\r\nERROR\r\n");
   CHECK(c.ask("cache_memlimit 2000000000\r\n") == "MEMLIMIT_ADJUST_FAILED input value is megabytes not bytes\r\n");
   CHECK(c.ask("cache_memlimit 64\r\n") == "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n");
-  CHECK(c.ask("cache_memlimit 8\r\n") == "OK\r\n");
+  CHECK(c.ask("cache_memlimit 8\r\ncache_memlimit 8 x\r\n") == "OK\r\nOK\r\n");
   CHECK(stat(c.ask("stats\r\n"), "limit_maxbytes") == std::to_string(8 << 20));
 }
 
