@@ -71,6 +71,12 @@ std::string_view word_of(StoreOutcome outcome) {
   return {};
 }
 
+// For item_store lines, where 0 is never.
+std::int64_t shown_ttl(store::UnixSeconds expiry, store::UnixSeconds now) {
+  if (expiry == store::kNeverExpires) return 0;
+  return expiry > now ? seconds_left(expiry, now) : -1;
+}
+
 void publish_store(const Context& context, const StoreOrder& order, const StoreResult& result) {
   if (!context.shared.watch.wants(WatchKind::kMutations)) [[likely]]
     return;
@@ -78,7 +84,7 @@ void publish_store(const Context& context, const StoreOrder& order, const StoreR
   event.key = order.key.bytes;
   event.status = word_of(result.outcome);
   event.command = word_of(order.mode);
-  if (order.expiry != store::kNeverExpires) event.ttl_s = seconds_left(order.expiry, context.session.now());
+  event.ttl_s = shown_ttl(result.expiry, context.session.now());
   event.size_class = size_class(Stream::kFresh);
   event.value_bytes = result.value_bytes;
   event.fd = context.client.fd;
@@ -156,6 +162,7 @@ StoreResult refuse(Context& context, const StoreOrder& order, StoreOutcome outco
   context.counters.add(outcome == StoreOutcome::kTooLarge ? Counter::kStoreTooLarge : Counter::kStoreNoMemory);
   StoreResult result;
   result.outcome = outcome;
+  result.expiry = order.expiry;
   publish_store(context, order, result);
   remove_stale_value(context, order);
   return result;
@@ -187,6 +194,7 @@ StoreResult store_item(Context& context, const StoreOrder& order) {
     const StoreDecision decision = decide_store(order.mode, state_of(context, old), order.compare);
     result.outcome = decision.outcome;
     result.value_bytes = order.value.size() + (decision.joins ? old.value_bytes() : 0);
+    result.expiry = decision.joins ? old.expiry() : order.expiry;
     if (decision.outcome != StoreOutcome::kStored) return;
     if (!context.session.fits(order.key.bytes.size(), result.value_bytes)) {  // only a concatenation grows beyond
       result.outcome = StoreOutcome::kNotStored;
@@ -286,6 +294,22 @@ bool put_number(Mutation& mutation, const NewItem& item, std::uint64_t number, s
   return mutation.put(item, parts);
 }
 
+// Watchers see a counter that was created as an add, which it is to memcached.
+void publish_created(const Context& context, const NumberOrder& order, const NumberResult& result) {
+  if (!context.shared.watch.wants(WatchKind::kMutations)) [[likely]]
+    return;
+  char digits[protocol::kMaxU64Bytes];
+  ItemStoreEvent event;
+  event.key = order.key.bytes;
+  event.status = "stored";
+  event.command = "add";
+  event.ttl_s = shown_ttl(order.created_expiry, context.session.now());
+  event.size_class = size_class(Stream::kFresh);
+  event.value_bytes = static_cast<std::uint64_t>(protocol::write_u64(digits, result.number) - digits);
+  event.fd = context.client.fd;
+  context.shared.watch.publish(event);
+}
+
 void count_arithmetic(const Context& context, bool decrement, ArithmeticOutcome outcome, Stream stream) {
   if (outcome == ArithmeticOutcome::kDone) {
     context.counters.add(decrement ? StreamCounter::kDecrementHit : StreamCounter::kIncrementHit, stream);
@@ -329,6 +353,7 @@ NumberResult change_number(Context& context, const NumberOrder& order) {
     return result;
   }
   count_arithmetic(context, order.arithmetic.decrement, result.outcome, stream);
+  if (result.outcome == ArithmeticOutcome::kCreated) publish_created(context, order, result);
   return result;
 }
 

@@ -32,6 +32,7 @@ struct StoreResult {
   StoreOutcome outcome = StoreOutcome::kNotStored;
   std::uint64_t cas = 0;          // kStored
   std::uint64_t value_bytes = 0;  // of the item after an append; else of what was sent
+  store::UnixSeconds expiry;      // of the item after an append; else as ordered
 };
 
 // A set (not an add, append...) that fails for size or memory removes the old value, lest a reader take it for the new

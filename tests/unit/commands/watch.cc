@@ -51,9 +51,22 @@ TEST_CASE("a watcher of mutations and deletions sees what was done and how it we
   CHECK(untimed(watcher.more()) ==
         "type=item_store key=a status=stored cmd=set ttl=100 clsid=1 cfd=33 size=3\n"
         "type=item_store key=a status=not_stored cmd=add ttl=0 clsid=1 cfd=33 size=1\n"
-        "type=item_store key=a status=stored cmd=append ttl=0 clsid=1 cfd=33 size=4\n"
+        "type=item_store key=a status=stored cmd=append ttl=100 clsid=1 cfd=33 size=4\n"
         "type=item_store key=a status=exists cmd=cas ttl=0 clsid=1 cfd=33 size=1\n"
         "type=deleted key=a cmd=delete clsid=1 size=4\n");
+}
+
+TEST_CASE("a stored item is shown with the time it has left, whoever set it") {
+  Process process;
+  Conversation watcher(process);
+  Conversation c(process);
+  watcher.ask("watch mutations\r\n");
+  c.ask("set a 0 100 3\r\nabc\r\nappend a 0 0 1\r\n1\r\nset gone 0 -1 1\r\n1\r\nma n N50 J42\r\nma n\r\n");
+  CHECK(untimed(watcher.more()) ==
+        "type=item_store key=a status=stored cmd=set ttl=100 clsid=1 cfd=33 size=3\n"
+        "type=item_store key=a status=stored cmd=append ttl=100 clsid=1 cfd=33 size=4\n"
+        "type=item_store key=gone status=stored cmd=set ttl=-1 clsid=1 cfd=33 size=1\n"
+        "type=item_store key=n status=stored cmd=add ttl=50 clsid=1 cfd=33 size=2\n");
 }
 
 TEST_CASE("a watcher of evictions sees which items had to go, and stats count them by class") {
