@@ -186,6 +186,15 @@ bool Log::take(SegmentId id) {
   return true;
 }
 
+bool Log::awaits_append() const {
+  for (std::uint32_t i = 0; i < arena_.segment_count(); ++i) {
+    if (open_appends_[i].load(std::memory_order_relaxed) != 0 &&
+        arena_.segment({i}).state.load(std::memory_order_relaxed) == SegmentState::kSealed)
+      return true;
+  }
+  return false;
+}
+
 void Log::retire(SegmentId id) {
   const std::lock_guard guard(lock_);
   arena_.segment(id).state.store(SegmentState::kRetired, std::memory_order_relaxed);

@@ -109,6 +109,8 @@ class Log {
     return open_appends_[id.value].load(std::memory_order_relaxed) != 0 ||
            pins_[id.value].load(std::memory_order_relaxed) != 0;
   }
+  // Whether a sealed segment is not to be had only because an append in it is under way.
+  [[nodiscard]] bool awaits_append() const;
   // Everything in it is dead or moved: free once no reader can be in it.
   void retire(SegmentId id);
   // Sequence of the segment in the middle of a stream's queue.

@@ -14,6 +14,7 @@ constexpr std::uint32_t kSegmentsPerFreeTarget = 256;
 // Under -M only compaction can make room; a segment fuller than this gives too little for the copying.
 constexpr double kCompactBelowWithoutEviction = 0.95;
 constexpr std::uint32_t kRefreshedPerChoice = 64;
+constexpr std::uint32_t kMaxSegmentsPerSweep = 4096;
 }  // namespace
 
 void FreshShare::adapt(std::uint64_t survivor_segments, std::uint64_t all_segments, std::uint64_t median_sequence) {
@@ -44,6 +45,25 @@ std::uint32_t Reclaimer::shortage() const {
       std::clamp(log_.usable_segments() / kSegmentsPerFreeTarget, kMinFreeTarget, kMaxFreeTarget);
   const std::uint32_t there = log_.free_segments() + log_.retired_segments();
   return there >= target ? 0 : target - there;
+}
+
+void Reclaimer::sweep(Tally& tally) {
+  swept_at_.store(arena_.head().sequence.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  const std::uint32_t count = std::min(arena_.segment_count(), kMaxSegmentsPerSweep);
+  for (std::uint32_t n = 0; n < count; ++n) {
+    sweep_from_ = (sweep_from_ + 1) % arena_.segment_count();
+    const SegmentId id{sweep_from_};
+    if (arena_.segment(id).state.load(std::memory_order_relaxed) != SegmentState::kSealed) continue;
+    // Acquire, and take() after it: with no append under way and nothing counted nothing can become alive there.
+    if (arena_.live(id).load(std::memory_order_acquire) != 0 || !log_.take(id)) continue;
+    if (arena_.live(id).load(std::memory_order_acquire) != 0) {  // an append ended between the two questions
+      log_.put_back(id);
+      continue;
+    }
+    tally.add(Count::kSegmentsCompacted);
+    expired_share_[id.value] = 0;
+    log_.retire(id);
+  }
 }
 
 bool Reclaimer::step(std::uint64_t bytes, UnixSeconds now, Tally& tally) {

@@ -88,6 +88,14 @@ class Reclaimer {
   // Segments that should be free and are not.
   [[nodiscard]] std::uint32_t shortage() const;
 
+  // Whether a segment was opened since the last sweep. Any thread.
+  [[nodiscard]] bool sweep_due() const {
+    return swept_at_.load(std::memory_order_relaxed) != arena_.head().sequence.load(std::memory_order_relaxed);
+  }
+  // Retires sealed segments in which nothing lives, short of free ones or not: they need no walk, and memory that was
+  // used lately is better to write to than memory that never was (it is in the caches, and resident already).
+  void sweep(Tally& tally);
+
   // Walks about this many bytes of segments. False: there is nothing that could be reclaimed now.
   [[nodiscard]] bool step(std::uint64_t bytes, UnixSeconds now, Tally& tally);
 
@@ -137,6 +145,8 @@ class Reclaimer {
   std::optional<Victim> victim_;
   std::vector<std::uint8_t> expired_share_;  // per segment, of its used bytes, in 255ths; estimated
   std::uint32_t refresh_at_ = 0;
+  std::uint32_t sweep_from_ = 0;
+  std::atomic<std::uint64_t> swept_at_{0};  // the log's segment sequence then; relaxed: late is as good
   // Written by the reclaimer; relaxed: each stands for itself.
   std::array<std::atomic<std::uint32_t>, kStreams> last_evicted_idle_s_{};
 };

@@ -62,11 +62,14 @@ void Session::begin_turn(UnixSeconds now) {
 
 void Session::end_turn() {
   Store::Parts& parts = state_->parts;
-  if (const std::uint32_t shortage = parts.reclaimer.shortage(); shortage > 0 && parts.reclaimer.lock().try_lock()) {
+  const std::uint32_t shortage = parts.reclaimer.shortage();
+  if ((shortage > 0 || parts.reclaimer.sweep_due()) && parts.reclaimer.lock().try_lock()) {
     parts.grace.enter(state_->slot);  // nothing found earlier in the turn is used any more
+    parts.reclaimer.sweep(state_->tally);
     const std::uint64_t share = state_->appended_bytes * kReclaimedPerAppended * shortage;
     // False means that nothing can be reclaimed; who needs room will find that out in make_room().
-    (void)parts.reclaimer.step(std::clamp(share, kMinReclaimStep, kMaxReclaimStep), state_->now, state_->tally);
+    if (shortage > 0)
+      (void)parts.reclaimer.step(std::clamp(share, kMinReclaimStep, kMaxReclaimStep), state_->now, state_->tally);
     parts.reclaimer.lock().unlock();
   }
   state_->appended_bytes = 0;
@@ -185,6 +188,7 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
   const std::uint32_t most_steps = kMaxStepsPerSegment * parts.log.usable_segments();
   std::uint32_t steps = 0;
   unsigned patience = kPatientGraceWaits;
+  bool nothing_found = false;
   for (unsigned waits = 0; waits < kMaxGraceWaits;) {
     parts.grace.enter(state_->slot);  // between two tries of a mutation this session holds nothing
     parts.log.collect();
@@ -206,13 +210,14 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
     parts.reclaimer.lock().unlock();
     if (stepped) continue;
     // What is retired becomes free when the other sessions end their turns or the pinned replies are sent; what is
-    // claimed and not used, when its holder is done.
-    if (parts.log.retired_segments() != 0 || claimed != 0) {
+    // claimed and not used, when its holder is done; and where an append is under way may be much to win.
+    if (parts.log.retired_segments() != 0 || claimed != 0 || parts.log.awaits_append()) {
       ++waits;
       --steps;
       wait_for_others(waits);
     } else if (!parts.log.seal_sparse_open(Stream::kFresh) && !parts.log.seal_sparse_open(Stream::kSurvivor)) {
-      return false;
+      if (nothing_found) return false;
+      nothing_found = true;  // once more: what was in the way a moment ago may be gone
     }
   }
   return false;

@@ -297,6 +297,19 @@ TEST_CASE("without eviction deletes, touches and flushes work however full the s
   }
 }
 
+TEST_CASE("a small set of keys that is overwritten for ever goes round in a few segments") {
+  Cache cache(options_of(16 * kMiB));
+  const StoreSummary empty = cache.store.summary();
+  const std::string value(1000, 'v');
+  for (unsigned round = 0; round < 1000; ++round) {
+    for (unsigned key = 0; key < 50; ++key) REQUIRE(cache.set(numbered("k", key), value) == MutateResult::kDone);
+    REQUIRE(empty.free_segments - cache.store.summary().free_segments < 6);
+  }
+  CHECK(cache.store.counters().evictions == 0);
+  CHECK(cache.store.counters().relocated_items == 0);
+  for (unsigned key = 0; key < 50; ++key) CHECK(cache.get(numbered("k", key)) == value);
+}
+
 TEST_CASE("without eviction a full store of large records is refused quickly") {
   StoreOptions options = options_of(4 * kMiB);
   options.evict = false;
