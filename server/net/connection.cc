@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "protocol/binary_format.h"
 #include "protocol/text_replies.h"
+#include "server/net/refusal.h"
 
 namespace lmc::net {
 
@@ -16,20 +16,6 @@ using commands::ReplySource;
 using protocol::Parsed;
 using protocol::ParseLimits;
 using protocol::Request;
-
-namespace {
-
-void append_out_of_memory(const Request& request, commands::ReplyQueue& replies) {
-  if (request.dialect == protocol::Dialect::kBinary) {
-    char* begin = replies.reserve(protocol::kMaxBinaryErrorBytes);
-    const char* end = protocol::write_binary_error(begin, request, protocol::BinaryStatus::kOutOfMemory);
-    replies.commit(static_cast<std::size_t>(end - begin));
-  } else {
-    replies.append(protocol::reply::kOutOfMemoryStoring);
-  }
-}
-
-}  // namespace
 
 Connection::Connection(Fd socket, commands::ConnectionId id, ProtocolChoice protocol, commands::BlockPool& blocks)
     : socket_(std::move(socket)), replies_(blocks), protocol_(protocol) {
@@ -201,11 +187,11 @@ void Connection::settle(Bench& bench, const Batch& batch) {
     case Parsed::Status::kReject:
       last_request_s_.store(bench.now.value, std::memory_order_relaxed);
       input_.consume(last.consumed);
-      replies_.append(last.reply);
+      append_refusal(last, bench.requests[batch.count], replies_);
       break;
     case Parsed::Status::kClose:
       input_.consume(last.consumed);
-      replies_.append(last.reply);
+      append_refusal(last, bench.requests[batch.count], replies_);
       close_reason_ = "error";
       set_state(ConnectionState::kDraining);
       return;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "protocol/udp_frame.h"
+#include "server/net/refusal.h"
 
 namespace lmc::net {
 
@@ -72,7 +73,9 @@ void DatagramSocket::execute(Bench& bench, std::string_view requests, Reply& rep
       const auto result = bench.executor.run({bench.requests.data(), count}, client_, reply.queue);
       if (result.executed < count || result.disposition != commands::Disposition::kContinue) return;
     }
-    if (last.status == Parsed::Status::kReject || last.status == Parsed::Status::kClose) reply.queue.append(last.reply);
+    if (last.status == Parsed::Status::kReject || last.status == Parsed::Status::kClose) {
+      append_refusal(last, bench.requests[count], reply.queue);
+    }
     if (last.status != Parsed::Status::kRequest && last.status != Parsed::Status::kReject) return;
     requests.remove_prefix(static_cast<std::size_t>(std::min<std::uint64_t>(last.swallow, requests.size())));
   }

@@ -72,6 +72,13 @@ class HostileInput(ServerCase):
                 packets.append(bytes(packet))
             self.throw(b"".join(packets))
 
+    def test_a_binary_request_of_a_wrong_shape_is_told_so(self):
+        for packet in (binary.request(binary.GET), binary.request(binary.SET, b"k", b"v"), binary.request(binary.NOOP, b"k"),
+                       binary.request(binary.GET, b"k" * 251)):
+            connection = self.connect()
+            frame = binary.ask(connection, packet)
+            self.assertEqual((binary.INVALID, b"Invalid arguments"), (frame.status, frame.value))
+
     def test_lengths_that_lie(self):
         for header in (struct.pack(">BBHBBHIIQ", 0x80, 1, 5, 8, 0, 0, 0xFFFFFFFF, 0, 0),
                        struct.pack(">BBHBBHIIQ", 0x80, 1, 0xFFFF, 0xFF, 0, 0, 0, 0, 0),

@@ -147,6 +147,20 @@ TEST_CASE("the first byte tells the protocol, unless it is forced") {
   CHECK(forced.connection.state() == ConnectionState::kClosed);
 }
 
+TEST_CASE("a binary request of a wrong shape is answered behind what came before it, then its connection ends") {
+  Serving serving;
+  Pair pair(serving);
+  const std::string noop("\x80\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24);
+  const std::string get_without_key("\x80\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4\0\0\0\0\0\0\0\0", 24);
+  const std::string replies = pair.ask(noop + get_without_key + noop);
+  const std::string text = "Invalid arguments";
+  REQUIRE(replies.size() == 24 + 24 + text.size());
+  CHECK(replies.substr(24, 8) == std::string("\x81\0\0\0\0\0\0\4", 8));
+  CHECK(replies.substr(36, 4) == "\1\2\3\4");
+  CHECK(replies.substr(48) == text);
+  CHECK(pair.connection.state() == ConnectionState::kClosed);
+}
+
 TEST_CASE("quit closes when the replies before it are sent, and executes nothing behind it") {
   Serving serving;
   Pair pair(serving);

@@ -90,6 +90,15 @@ TEST_CASE("binary requests are answered in binary") {
   CHECK(replies[0].substr(8, 2) == "\x81\x0a");
 }
 
+TEST_CASE("a binary request of a wrong shape is answered over UDP too") {
+  Udp udp;
+  udp.send(5, std::string_view("\x80\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4\0\0\0\0\0\0\0\0", 24));
+  const auto replies = udp.replies();
+  REQUIRE(replies.size() == 1);
+  CHECK(replies[0].substr(8, 8) == std::string("\x81\0\0\0\0\0\0\4", 8));
+  CHECK(replies[0].substr(32) == "Invalid arguments");
+}
+
 TEST_CASE("what is no whole request in one datagram is dropped") {
   Udp udp;
   udp.send(1, "get k\r\n", 2);
