@@ -80,7 +80,11 @@ struct ArithmeticDecision {
   std::uint64_t number = 0;  // kDone, kCreated: what is stored now
 };
 
-// `value`: of the present item.
+// memcached cuts longer items into chunks, and counts none of those.
+inline constexpr std::uint64_t kMaxNumberValueBytes = 512 << 10;
+
+// `value`: of the present item, or as much of it as a number can be found in; empty if it is no number for its length
+// alone.
 [[nodiscard]] ArithmeticDecision decide_arithmetic(const ArithmeticOrder& order, const ItemState& item,
                                                    std::string_view value);
 

@@ -277,7 +277,19 @@ DeleteOutcome delete_item(Context& context, const DeleteOrder& order) {
 
 namespace {
 
-bool put_number(Mutation& mutation, const NewItem& item, std::uint64_t number, std::size_t least_bytes) {
+// The part of a value in which its number stands, if it is one.
+std::string_view number_field(const ItemView& item) {
+  if (!item || item.value_bytes() > kMaxNumberValueBytes) return {};
+  if (item.contiguous()) [[likely]]
+    return item.value();
+  std::string_view first;
+  item.for_each_piece([&first](std::string_view piece) {
+    if (first.empty()) first = piece;
+  });
+  return first;
+}
+
+bool put_number(Mutation& mutation, NewItem item, std::uint64_t number, std::uint64_t least_bytes) {
   char digits[protocol::kMaxU64Bytes];
   const char* const end = protocol::write_u64(digits, number);
   const std::string_view text(digits, static_cast<std::size_t>(end - digits));
@@ -326,9 +338,9 @@ NumberResult change_number(Context& context, const NumberOrder& order) {
   const auto change = [&](Mutation& mutation) {
     const ItemView& item = mutation.current();
     publish_look_in(context, mutation, order.key.bytes);
-    // A value in several pieces is far too long for a number.
-    const std::string_view value = item && item.contiguous() ? item.value() : std::string_view{};
-    const ArithmeticDecision decision = decide_arithmetic(order.arithmetic, state_of(context, item), value);
+    const std::uint64_t old_bytes = item ? item.value_bytes() : 0;
+    const ArithmeticDecision decision =
+        decide_arithmetic(order.arithmetic, state_of(context, item), number_field(item));
     result.outcome = decision.outcome;
     result.number = decision.number;
     NewItem fresh;
@@ -344,7 +356,7 @@ NumberResult change_number(Context& context, const NumberOrder& order) {
       return;
     }
     fresh.explicit_cas = order.new_cas;
-    if (put_number(mutation, fresh, decision.number, value.size())) {
+    if (put_number(mutation, fresh, decision.number, old_bytes)) {
       result.cas = shown_cas(context, mutation.stored_cas());
     }
   };

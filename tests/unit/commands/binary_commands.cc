@@ -94,6 +94,19 @@ TEST_CASE("binary stores that do not apply say so in their own status") {
   CHECK(ask(c, packet(Op::kGetQ, "k")).empty());  // no stale value
 }
 
+TEST_CASE("a wrong CAS comes before a value that is no number, but not before one that cannot be") {
+  Process process;
+  Conversation c(process);
+  const auto count_with_wrong_cas = [&c](const std::string& value) {
+    const std::uint64_t cas = ask(c, packet(Op::kSet, "k", store_extras(), value))[0].cas;
+    return status(c, packet(Op::kIncrement, "k", count_extras(1, 0, 0), {}, cas + 1));
+  };
+  CHECK(count_with_wrong_cas("x") == Status::kExists);
+  CHECK(count_with_wrong_cas(std::string(70'000, 'x')) == Status::kExists);  // in pieces
+  CHECK(count_with_wrong_cas("") == Status::kNotNumeric);
+  CHECK(count_with_wrong_cas(std::string(600'000, 'x')) == Status::kNotNumeric);
+}
+
 TEST_CASE("quiet binary mutations answer errors only") {
   Process process;
   Conversation c(process);

@@ -113,6 +113,16 @@ TEST_CASE("a number in a long padded field stays one") {
   CHECK(c.ask("get n\r\n") == "VALUE n 0 300\r\n6" + std::string(299, ' ') + "\r\nEND\r\n");
 }
 
+TEST_CASE("a number in front of more than one piece of value is counted, unless memcached would have it in chunks") {
+  Process process;
+  Conversation c(process);
+  c.ask("set n 0 0 400000\r\n5" + std::string(399'999, ' ') + "\r\n");
+  CHECK(c.ask("incr n 7\r\n") == "12\r\n");
+  CHECK((c.ask("get n\r\n") == "VALUE n 0 400000\r\n12" + std::string(399'998, ' ') + "\r\nEND\r\n"));
+  c.ask("set n 0 0 600000\r\n5" + std::string(599'999, ' ') + "\r\n");
+  CHECK(c.ask("incr n 7\r\n") == "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
+}
+
 TEST_CASE("incr keeps expiry and changes the CAS unique") {
   Process process;
   Conversation c(process);
