@@ -41,7 +41,8 @@ bool read_loose(std::string_view word, LooseNumber& out) {
   if (at < word.size() && (word[at] == '-' || word[at] == '+')) out.negative = word[at++] == '-';
   const std::size_t first = at;
   while (at < word.size() && digit(word[at]) <= 9) ++at;
-  if (at < word.size() && !is_space(word[at])) return false;
+  // To memcached a word is a C string: clients that store one with its end have their counters counted.
+  if (at < word.size() && !is_space(word[at]) && word[at] != '\0') return false;
   return all_digits_u64(word.substr(first, at - first), out.magnitude);
 }
 

@@ -123,6 +123,14 @@ TEST_CASE("a number in front of more than one piece of value is counted, unless 
   CHECK(c.ask("incr n 7\r\n") == "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
 }
 
+TEST_CASE("a number stored with the end of its C string is counted") {
+  Process process;
+  Conversation c(process);
+  c.ask(std::string("set n 0 0 3\r\n41\0\r\n", 18));
+  CHECK(c.ask("incr n 1\r\n") == "42\r\n");
+  CHECK(c.ask("get n\r\n") == "VALUE n 0 3\r\n42 \r\nEND\r\n");
+}
+
 TEST_CASE("incr keeps expiry and changes the CAS unique") {
   Process process;
   Conversation c(process);

@@ -49,6 +49,8 @@ TEST_CASE("loose numbers are what strtoull takes") {
   CHECK(read(loose_u64, "+5") == 5U);
   CHECK(read(loose_u64, "\t5") == 5U);
   CHECK(read(loose_u64, "5\tx") == 5U);
+  CHECK(read(loose_u64, {"5\0x", 3}) == 5U);
+  CHECK_FALSE(read(loose_u64, {"\0", 1}));
   CHECK(read(loose_u64, "0000000000000000000000000000005") == 5U);
   CHECK(read(loose_u64, "18446744073709551615") == 18446744073709551615U);
   CHECK(read(loose_u64, "-0") == 0U);
