@@ -111,6 +111,7 @@ bool MetaGet::change() {
       fresh.explicit_cas = flags_.new_cas;
       fresh.binary_key = shown_.binary_key = flags_.has('b');
       fresh.win_sent = true;
+      fresh.fetched = !flags_.has('u');  // by this very request
       if (mutation.put(fresh, {})) shown_.cas = shown_cas(context_, mutation.stored_cas());
       return;
     }

@@ -23,6 +23,7 @@ NewItem like(const ItemView& item) {
   fresh.binary_key = item.binary_key();
   fresh.stale = item.stale();
   fresh.win_sent = item.win_sent();
+  fresh.fetched = item.fetched();
   return fresh;
 }
 
@@ -112,6 +113,7 @@ NewItem new_item(const StoreOrder& order, const StoreDecision& decision, const I
     fresh = like(old);
     fresh.stale = false;
     fresh.win_sent = false;
+    fresh.fetched = false;
   } else {
     fresh.client_flags = order.client_flags;
     fresh.expiry = order.expiry;
@@ -223,9 +225,12 @@ bool put_marked(Mutation& mutation, const DeleteOrder& order) {
   fresh.explicit_cas = order.new_cas;
   fresh.stale = order.invalidates;
   fresh.win_sent = false;  // the next client to ask wins
+  fresh.last_access = old.last_access();
   if (order.invalidates && order.expiry) fresh.expiry = *order.expiry;
   if (order.drops_value) {
     fresh.client_flags = 0;
+    fresh.fetched = false;
+    fresh.last_access = {};
     return mutation.put(fresh, {});
   }
   std::vector<std::string_view> parts;
@@ -296,6 +301,11 @@ bool put_number(Mutation& mutation, NewItem item, std::uint64_t number, std::uin
   static constexpr std::string_view kSpaces = "                    ";
   static_assert(kSpaces.size() == protocol::kMaxU64Bytes);
 
+  if (text.size() > least_bytes) {  // memcached counts in place while it can, and makes a new item when it cannot
+    item.fetched = false;
+    item.stale = false;
+    item.win_sent = false;
+  }
   const std::size_t missing = least_bytes > text.size() ? least_bytes - text.size() : 0;
   if (missing <= kSpaces.size()) {
     const std::array parts{text, kSpaces.substr(0, missing)};

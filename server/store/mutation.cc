@@ -68,6 +68,11 @@ char* write_front(RecordHeader& record, const NewItem& item, std::string_view ke
   return at + key.size();
 }
 
+Access access_of(const NewItem& item, UnixSeconds now) {
+  const bool renewed = item.last_access == UnixSeconds{};
+  return {renewed ? now : item.last_access, item.fetched, item.stale, item.win_sent};
+}
+
 }  // namespace
 
 struct Mutation::Appended {
@@ -126,7 +131,7 @@ bool Mutation::append_item(const NewItem& item, std::span<const std::string_view
   char* payload = write_front(record, item, key_.bytes);
   Gather(value_parts).take(payload, out.shape.payload_bytes);
   record.set_expiry(item.expiry);
-  record.set_access({state.now, false, item.stale, item.win_sent});
+  record.set_access(access_of(item, state.now));
   record.seal_checksum();
   state.appended_bytes += out.shape.record_bytes();
   return true;
@@ -184,7 +189,7 @@ bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_v
   char* payload = write_front(*reservation->record, item, key_.bytes);
   std::memcpy(payload, directory.data(), directory.size() * sizeof(std::uint64_t));
   reservation->record->set_expiry(item.expiry);
-  reservation->record->set_access({state.now, false, item.stale, item.win_sent});
+  reservation->record->set_access(access_of(item, state.now));
   reservation->record->seal_checksum();
   state.appended_bytes += out.shape.record_bytes();
   return true;

@@ -105,6 +105,8 @@ struct NewItem {
   bool binary_key = false;
   bool stale = false;
   bool win_sent = false;
+  bool fetched = false;  // counts as read: what an item takes along that is replaced only because a log never changes
+  UnixSeconds last_access;  // 0: now
 };
 
 class Store;

@@ -33,6 +33,38 @@ TEST_CASE("u looks without leaving a trace") {
   CHECK(c.ask("mg a u h l\r\nmg a h l\r\n") == "HD h0 l3\r\nHD h0 l3\r\n");
 }
 
+TEST_CASE("a vivified item has been read by who made it, unless with u") {
+  Process process;
+  Conversation c(process);
+  CHECK(c.ask("mg a N30 h\r\nmg a h\r\n") == "HD h0 W\r\nHD h1 Z\r\n");
+  CHECK(c.ask("mg b N30 u\r\nmg b h\r\n") == "HD W\r\nHD h0 Z\r\n");
+}
+
+TEST_CASE("an invalidated item stays read, and its last access is none of md's") {
+  Process process;
+  Conversation c(process);
+  c.ask("set a 0 0 1\r\n1\r\n");
+  c.ask("mg a\r\n");
+  c.advance(3);
+  c.ask("md a I\r\n");
+  CHECK(c.ask("mg a h l\r\n") == "HD h1 l3 X W\r\n");
+}
+
+TEST_CASE("a counter stays read and stale while it is counted in place, and is a new item when it grows") {
+  Process process;
+  Conversation c(process);
+  c.ask("set n 0 0 1\r\n8\r\nget n\r\nmd n I\r\n");
+  CHECK(c.ask("incr n 1\r\nmg n h u\r\n") == "9\r\nHD h1 X W\r\n");
+  CHECK(c.ask("incr n 1\r\nmg n h u\r\n") == "10\r\nHD h0\r\n");
+}
+
+TEST_CASE("an append is a new item that nobody has read") {
+  Process process;
+  Conversation c(process);
+  c.ask("set a 0 0 1\r\n1\r\nget a\r\nappend a 0 0 1\r\n2\r\n");
+  CHECK(c.ask("mg a h v\r\n") == "VA 2 h0\r\n12\r\n");
+}
+
 TEST_CASE("q hides the miss and nothing else") {
   Process process;
   Conversation c(process);
