@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 namespace lmc::protocol {
@@ -96,6 +97,7 @@ struct Request {
   std::string_view value;
 
   static constexpr std::int64_t kNoCreate = 0xffffffff;
+  static constexpr std::int64_t kBadExptime = std::numeric_limits<std::int64_t>::min();  // text flush_all: no number
 };
 
 // `request = Request{}` in half a dozen stores; gcc makes a `rep stos` of the assignment, which costs more than finding

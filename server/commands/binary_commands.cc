@@ -177,8 +177,14 @@ void count(Context& context, const Request& request, const HashedKey& key) {
 // --- the server ---
 
 void flush(Context& context, const Request& request) {
-  if (!flush_all(context, request.exptime)) return write_error(context, request, BinaryStatus::kAuthFailure);
-  write_success(context, request);
+  switch (flush_all(context, request.exptime)) {
+    case FlushOutcome::kDone:
+      return write_success(context, request);
+    case FlushOutcome::kNotAllowed:
+      return write_error(context, request, BinaryStatus::kAuthFailure);
+    case FlushOutcome::kBadExptime:  // never: four bytes are always a number
+      return write_error(context, request, BinaryStatus::kInvalidArguments);
+  }
 }
 
 void version(Context& context, const Request& request) {

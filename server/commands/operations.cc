@@ -404,9 +404,10 @@ TouchResult touch_item(Context& context, const store::HashedKey& key, store::Uni
   return result;
 }
 
-bool flush_all(Context& context, std::int64_t exptime) {
+FlushOutcome flush_all(Context& context, std::int64_t exptime) {
   context.counters.add(Counter::kFlush);
-  if (!context.shared.settings.flush_enabled) return false;
+  if (!context.shared.settings.flush_enabled) return FlushOutcome::kNotAllowed;
+  if (exptime == protocol::Request::kBadExptime) return FlushOutcome::kBadExptime;
   const store::UnixSeconds now = context.session.now();
   const store::UnixSeconds at = absolute_expiry(exptime, now);
   if (at > now) {
@@ -414,7 +415,7 @@ bool flush_all(Context& context, std::int64_t exptime) {
   } else {
     context.session.flush_all();
   }
-  return true;
+  return FlushOutcome::kDone;
 }
 
 }  // namespace lmc::commands

@@ -91,7 +91,9 @@ struct TouchResult {
 
 // --- flush_all ---
 
-// False: not allowed (-F). `exptime` as on the wire; 0 and less: now.
-[[nodiscard]] bool flush_all(Context& context, std::int64_t exptime);
+enum class FlushOutcome : std::uint8_t { kDone, kNotAllowed, kBadExptime };  // not allowed: -F
+
+// `exptime` as on the wire; 0 and less: now. Counted whatever comes of it.
+[[nodiscard]] FlushOutcome flush_all(Context& context, std::int64_t exptime);
 
 }  // namespace lmc::commands

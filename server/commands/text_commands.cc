@@ -57,6 +57,18 @@ std::string_view reply_of(TouchOutcome outcome) {
   return {};
 }
 
+std::string_view reply_of(FlushOutcome outcome) {
+  switch (outcome) {
+    case FlushOutcome::kDone:
+      return reply::kOk;
+    case FlushOutcome::kNotAllowed:
+      return reply::kFlushNotAllowed;
+    case FlushOutcome::kBadExptime:
+      return reply::kBadExptime;
+  }
+  return {};
+}
+
 void store(Context& context, const Request& request, const HashedKey& key) {
   if (request.value_state == ValueState::kBadChunk) {
     context.counters.add(StreamCounter::kSet, store::Stream::kFresh);
@@ -137,7 +149,7 @@ Disposition execute_text(Context& context, const Request& request, const HashedK
       return Disposition::kContinue;
     }
     case Command::kFlushAll:
-      answer(context, request, flush_all(context, request.exptime) ? reply::kOk : reply::kFlushNotAllowed);
+      answer(context, request, reply_of(flush_all(context, request.exptime)));
       return Disposition::kContinue;
     case Command::kQuit:
       return Disposition::kClose;

@@ -193,6 +193,17 @@ TEST_CASE("flush_all is refused with -F, and counted") {
   CHECK(process.counters.sums().of(Counter::kFlush) == 1);
 }
 
+TEST_CASE("a flush_all with a bad delay is counted as well, and not looked at under -F") {
+  Process process;
+  Conversation c(process);
+  CHECK(c.ask("flush_all x\r\n") == "CLIENT_ERROR invalid exptime argument\r\n");
+  CHECK(c.ask("flush_all x noreply\r\n").empty());
+  CHECK(process.counters.sums().of(Counter::kFlush) == 2);
+  process.settings.flush_enabled = false;
+  CHECK(c.ask("flush_all x\r\n") == "CLIENT_ERROR flush_all not allowed\r\n");
+  CHECK(process.counters.sums().of(Counter::kFlush) == 3);
+}
+
 TEST_CASE("quit closes, and what follows is not executed") {
   Process process;
   Conversation c(process);

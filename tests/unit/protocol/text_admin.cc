@@ -20,10 +20,12 @@ TEST_CASE("flush_all has an optional delay and an optional noreply") {
   CHECK(text("flush_all noreply\r\n").request.quiet);
 }
 
-TEST_CASE("flush_all with a delay that is no number says so") {
-  CHECK(is_reject(text("flush_all x\r\n"), reply::kBadExptime));
-  CHECK(is_reject(text("flush_all x noreply\r\n"), ""));
-  CHECK(is_reject(text("flush_all noreply x\r\n"), reply::kBadExptime));
+TEST_CASE("flush_all with a delay that is no number is a request, so that it can be counted and refused") {
+  CHECK(text("flush_all x\r\n").request.exptime == Request::kBadExptime);
+  CHECK_FALSE(text("flush_all x\r\n").request.quiet);
+  CHECK(text("flush_all x noreply\r\n").request.exptime == Request::kBadExptime);
+  CHECK(text("flush_all x noreply\r\n").request.quiet);
+  CHECK(text("flush_all noreply x\r\n").request.exptime == Request::kBadExptime);
 }
 
 TEST_CASE("admin commands hand on their words") {
