@@ -119,6 +119,7 @@ void store(Context& context, const Request& request, const HashedKey& key) {
   order.compare.expected = request.cas;
   order.client_flags = request.client_flags;
   order.expiry = absolute_expiry(request.exptime, context.session.now());
+  order.removes_if_refused = request.command == Command::kSet;  // with a CAS too, be it the item's or not
   const bool too_large = request.value_state == ValueState::kTooLarge;
   const StoreResult result = too_large ? refuse_too_large(context, order) : store_item(context, order);
   if (result.outcome == StoreOutcome::kStored) return write_success(context, request, result.cas);

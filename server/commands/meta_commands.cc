@@ -85,6 +85,7 @@ StoreOrder store_order(Context& context, const Request& request, const MetaFlags
   order.expiry = absolute_expiry(is_concatenation(order.mode) ? flags.vivify_ttl : flags.ttl, context.session.now());
   order.new_cas = flags.new_cas;
   order.binary_key = flags.has('b');
+  order.removes_if_refused = true;  // in every mode
   return order;
 }
 

@@ -109,7 +109,7 @@ void count_cas(const Context& context, StoreOutcome outcome, Stream stream) {
 
 NewItem new_item(const StoreOrder& order, const StoreDecision& decision, const ItemView& old) {
   NewItem fresh;
-  if (decision.joins) {  // flags and expiry stay; the value is new, so nothing about it is stale
+  if (decision.joins) {  // flags and expiry stay; the value is new, so nobody has read it and nothing about it is stale
     fresh = like(old);
     fresh.stale = false;
     fresh.win_sent = false;
@@ -152,7 +152,7 @@ std::uint64_t expected_value_bytes(Context& context, const StoreOrder& order) {
 }
 
 void remove_stale_value(Context& context, const StoreOrder& order) {
-  if (order.mode != StoreMode::kSet) return;
+  if (!order.removes_if_refused) return;
   // kNoMemory: not even a delete could be logged; then the old value stays, which is what a refused set leaves at best.
   (void)context.session.mutate(order.key, 0, [&](Mutation& mutation) {
     publish_look_in(context, mutation, order.key.bytes);

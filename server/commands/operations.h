@@ -2,7 +2,8 @@
 // tell the watchers. What differs between dialects is how a request becomes an order and how a result becomes a reply.
 //
 // Threads: the worker's, within a turn. An ItemView in a result is valid until the session's next mutation. kNoMemory
-// in a result means that the log had no room and nothing was changed, but for a set's old value (see store_item).
+// in a result means that the log had no room and nothing was changed, but for the old value of a refused set (see
+// StoreOrder).
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct StoreOrder {
   store::UnixSeconds expiry = store::kNeverExpires;
   std::uint64_t new_cas = 0;  // 0: the next of the counter
   bool binary_key = false;
+  bool removes_if_refused = false;  // for size or memory, lest a reader take the old value for the new one
 };
 
 struct StoreResult {
@@ -35,8 +37,6 @@ struct StoreResult {
   store::UnixSeconds expiry;      // of the item after an append; else as ordered
 };
 
-// A set (not an add, append...) that fails for size or memory removes the old value, lest a reader take it for the new
-// one.
 [[nodiscard]] StoreResult store_item(Context& context, const StoreOrder& order);
 
 // The same for a value that the parser did not wait for, because it is larger than any item may be.

@@ -81,6 +81,7 @@ void store(Context& context, const Request& request, const HashedKey& key) {
   order.compare.expected = request.cas;
   order.client_flags = request.client_flags;
   order.expiry = absolute_expiry(request.exptime, context.session.now());
+  order.removes_if_refused = request.command == Command::kSet;
   const bool too_large = request.value_state == ValueState::kTooLarge;
   const StoreResult result = too_large ? refuse_too_large(context, order) : store_item(context, order);
   answer(context, request, reply_of(result.outcome));

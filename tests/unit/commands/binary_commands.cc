@@ -107,6 +107,17 @@ TEST_CASE("a wrong CAS comes before a value that is no number, but not before on
   CHECK(count_with_wrong_cas(std::string(600'000, 'x')) == Status::kNotNumeric);
 }
 
+TEST_CASE("a binary set that is too large removes the old value, whatever CAS it names") {
+  Process process;
+  Conversation c(process);
+  const std::string larger(1'100'000, 'x');
+  const std::uint64_t cas = ask(c, packet(Op::kSet, "k", store_extras(), "v"))[0].cas;
+  CHECK(status(c, packet(Op::kReplace, "k", store_extras(), larger, cas)) == Status::kTooLarge);
+  CHECK(status(c, packet(Op::kGet, "k")) == Status::kSuccess);
+  CHECK(status(c, packet(Op::kSet, "k", store_extras(), larger, cas + 1)) == Status::kTooLarge);
+  CHECK(status(c, packet(Op::kGet, "k")) == Status::kNotFound);
+}
+
 TEST_CASE("quiet binary mutations answer errors only") {
   Process process;
   Conversation c(process);

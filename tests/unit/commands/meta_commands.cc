@@ -54,6 +54,28 @@ TEST_CASE("ms says what is wrong with its data") {
   CHECK(c.ask("ms a 1 T\r\n1\r\n") == "CLIENT_ERROR bad token in command line format\r\n");
 }
 
+TEST_CASE("an ms that is too large removes the old value in every mode") {
+  Process process;
+  Conversation c(process);
+  for (const std::string mode : {"", " ME", " MR", " MA", " C12345"}) {
+    INFO(mode);
+    c.ask("set a 0 0 1\r\n1\r\n");
+    CHECK(c.ask("ms a 1100000" + mode + "\r\n" + std::string(1'100'000, 'x') + "\r\n") ==
+          "SERVER_ERROR object too large for cache\r\n");
+    CHECK(c.ask("get a\r\n") == "END\r\n");
+  }
+}
+
+TEST_CASE("an opaque that is too long is refused before anything is done") {
+  Process process;
+  Conversation c(process);
+  const std::string flag = " O" + std::string(32, 'o') + "\r\n";
+  const std::string refusal = "CLIENT_ERROR opaque token too long\r\n";
+  CHECK(c.ask("ma n N0" + flag) == refusal);
+  CHECK(c.ask("mg n N30" + flag) == refusal);
+  CHECK(c.ask("get n\r\n") == "END\r\n");
+}
+
 TEST_CASE("md deletes, compares, marks and empties") {
   Process process;
   Conversation c(process);
