@@ -61,6 +61,11 @@ class NewerMeta(ServerCase):
         self.says(b"mg n v\r\n", b"VA 1\r\n6\r\n")
         self.says(b"ma missing q\r\n", b"NF\r\n")
 
+    def test_ma_sets_the_time_also_of_a_number_that_grows(self):
+        self.says(b"ms n 1 T1000\r\n9\r\n", b"HD\r\n")
+        self.says(b"ma n T0\r\n", b"HD\r\n")
+        self.says(b"mg n t v\r\n", b"VA 2 t-1\r\n10\r\n")
+
     def test_an_old_cas_with_i_stores_a_stale_value(self):
         self.says(b"ms k 3 E100\r\nnew\r\n", b"HD\r\n")
         self.says(b"md k I E200\r\n", b"HD\r\n")

@@ -1,5 +1,7 @@
 """Random requests of the binary protocol, loud and quiet."""
 
+import struct
+
 from harness import binary as wire
 
 from .text import DELTAS, NUMBERS, not_blank
@@ -9,13 +11,19 @@ _QUIET = {wire.SET: wire.SETQ, wire.ADD: wire.ADDQ, wire.REPLACE: wire.REPLACEQ,
           wire.INCREMENT: wire.INCREMENTQ, wire.DECREMENT: wire.DECREMENTQ, wire.APPEND: wire.APPENDQ,
           wire.PREPEND: wire.PREPENDQ, wire.FLUSH: wire.FLUSHQ}
 
+_TOUCHING = {wire.TOUCH, wire.GAT, wire.GATQ, wire.GATK, wire.GATKQ}
+_KNOWN = {*range(wire.VERBOSITY), *_TOUCHING}
+# Statistics are each server's own, and SASL's opcodes are the build's.
+_ODD_LEFT_OUT = {wire.STAT, wire.SASL_LIST, wire.SASL_AUTH, wire.SASL_STEP}
+
 
 class BinaryRequests:
     """next(position) yields (key, maker of the packet for one side); the position becomes the opaque."""
 
-    def __init__(self, randomness, now):
+    def __init__(self, randomness, now, flushes):
         self._random = randomness
         self._now = now
+        self._flushes = flushes
         self._keys = [b"k%d" % n for n in range(1, 9)] + [b"K" * 250, bytes([0, 32, 10, 255]), b"with space"]
         self.new_batch()
         self._makers = [self._store] * 26 + [self._get] * 22 + [self._delete] * 8 + [self._arithmetic] * 14 + [
@@ -38,7 +46,9 @@ class BinaryRequests:
     def _value(self):
         if self._random.random() < 0.4:
             return self._random.choice(NUMBERS)
-        return not_blank(self._random.randbytes(self._random.choice([0, 1, 5, 30, 100, 1000, 16384, 70000])))
+        if self._random.random() < 0.99:
+            return not_blank(self._random.randbytes(self._random.choice([0, 1, 5, 30, 100, 1000, 16384, 70000])))
+        return bytes(self._random.choice([400_000, 1_000_000, 1_100_000]))
 
     def _maybe_quiet(self, opcode):
         return _QUIET[opcode] if self._random.random() < 0.3 else opcode
@@ -90,7 +100,33 @@ class BinaryRequests:
 
     def _rare(self, position):
         packet = self._random.choice([
-            wire.request(wire.FLUSH, opaque=position), wire.request(wire.FLUSHQ, opaque=position),
-            wire.request(wire.NOOP, opaque=position), wire.request(0x30, opaque=position),
-            wire.request(0x7F, opaque=position), wire.request(wire.FLUSH, extras=b"\0\0\0\0", opaque=position)])
+            self._flush(position), self._flush(position), wire.request(wire.NOOP, opaque=position),
+            wire.request(0x30, opaque=position), wire.request(0x7F, opaque=position),
+            wire.request(wire.VERBOSITY, opaque=position)])
         return b"*", lambda side: packet
+
+    def _flush(self, position):
+        opcode, exptime = self._maybe_quiet(wire.FLUSH), self._flushes.exptime()
+        with_extras = exptime or self._random.random() < 0.5
+        return wire.request(opcode, extras=struct.pack(">I", exptime) if with_extras else b"", opaque=position)
+
+    def odd(self):
+        """A packet whose lengths need not be what its opcode prescribes, for a connection of its own."""
+        opcode = self._random.choice([code for code in range(0x26) if code not in _ODD_LEFT_OUT] + [0x30, 0x3F, 0x80, 0xFF])
+        key = b"o" * self._random.choice([0, 1, 1, 2, 250, 251, 300])
+        extras = bytes(self._random.choice([0, 0, 4, 8, 20, 1, 12, 24]))
+        value = b"7" * self._random.choice([0, 0, 0, 1, 5])
+        cas = self._random.choice([0, 0, 0, 987654321])
+        if opcode in _TOUCHING and key and len(extras) == 4:
+            value = b""  # memcached does not look for one, and takes it for the next request
+        if opcode not in _KNOWN:
+            key = extras = b""  # memcached takes them twice, and waits for bytes that never come
+        packet = bytearray(wire.request(opcode, key, value, extras, opaque=1, cas=cas))
+        kind = self._random.random()
+        if kind < 0.05:
+            packet[0] = self._random.choice([0x81, 0x00, 0x67])
+        elif kind < 0.1:
+            packet[5:8] = self._random.choice([b"\1\0\0", b"\0\0\1"])  # data type, vbucket: nobody looks
+        elif kind < 0.15 and key + extras:
+            packet[8:12] = struct.pack(">I", self._random.randrange(len(key) + len(extras)))
+        return bytes(packet)

@@ -1,16 +1,32 @@
 """Random requests of the meta protocol, within what memcached 1.6.18 already had and answers like later versions.
 
 Left out, because 1.6.18 lacks or differs: E anywhere, C on mg and ma, x on md, N on ms, ms return flags s, q on an ma that
-creates, mgdump; N on mg, append and prepend with a base64 key, after which 1.6.18 answers `k` with the raw bytes. Those are in probes.py and test_meta.py.
+creates, mgdump; N on mg, append and prepend with a base64 key, after which 1.6.18 answers `k` with the raw bytes; T on an ma
+that may make the number longer, where 1.6.18 gives the new time to the item that it has just replaced. And an opaque too long
+for mg and ma: memcached refuses that only after it has read, counted or created. Those are in probes.py and test_meta.py.
 """
 
 import base64
 
-from .session import Cas, Step, Ttl, fixed
+from .session import Cas, Step, Ttl, exactly, fixed
+
+_BAD_FLAG = b"CLIENT_ERROR invalid or duplicate flag\r\n"
+_BAD_FORMAT = b"CLIENT_ERROR bad command line format\r\n"
+
+# (line, 1.6.18's answer, ours), as in text.py: 1.6.45's md says what is wrong with a flag, and its ms takes the data block of a
+# line that it refuses.
+_VERSION_DIFFERENCES = [
+    (b"md m1 q q\r\n", _BAD_FLAG, b"CLIENT_ERROR duplicate flag\r\n"),
+    (b"md !! b\r\n", _BAD_FLAG, b"CLIENT_ERROR error decoding key\r\n"),
+    (b"ms %s 1\r\n1\r\n" % (b"K" * 251), _BAD_FORMAT + b"ERROR\r\n", _BAD_FORMAT),
+    (b"mg\r\n", b"ERROR\r\n", _BAD_FORMAT),
+]
 
 _CODES = {b"HD", b"VA", b"EN", b"NF", b"NS", b"EX", b"MN", b"ME"}
 _PLAIN = [b"m%d" % n for n in range(1, 8)]
-_BINARY = [bytes([0, 1, 2, 200, 10]), b"m1", b"with space", bytes(range(60))]
+_SHARED = [b"k5", b"k6", b"k7", b"k8"]  # with the other dialects, which join values: so never as base64 (see above)
+_EITHER = b"m8"  # sent as it is and as base64
+_BINARY = [bytes([0, 1, 2, 200, 10]), _EITHER, b"base64 space", bytes(range(60))]
 
 
 def answer(reader, side):
@@ -58,26 +74,32 @@ def reader_for(flags):
         start = reader.at
         words = reader.line().split(b" ")
         reader.at = start
-        not_a_number = words[:2] == [b"CLIENT_ERROR", b"cannot"]  # comes without the opaque
-        return answer(reader, side) if opaque in words or not_a_number else "quiet"
+        return answer(reader, side) if opaque in words else "quiet"
     return read
 
 
+def _before_noop(reader, side):
+    """What came before the MN that follows. Quiet counting is asked so: its error does not carry the opaque."""
+    answers = []
+    while not answers or answers[-1] != (b"MN",):
+        answers.append(answer(reader, side))
+    return tuple(answers)
+
+
 class MetaRequests:
-    def __init__(self, randomness, now):
-        del now
+    def __init__(self, randomness):
         self._random = randomness
         self._opaque = 0
         self.new_batch()
         self._makers = [self._get] * 30 + [self._set] * 25 + [self._delete] * 10 + [self._arithmetic] * 12 + [self._debug] * 4 + [
-            self._noop, self._error]
+            self._noop, self._error, self._error, self._differing]
 
     def new_batch(self):
         """In one batch a counter is either read or counted, as in text.py. Base64 keys are never counted: 1.6.18 forgets that
         they are base64 when (and only when) it cannot count in place.
         """
         self._counted = self._random.sample(_PLAIN, 2)
-        self._readable = [key for key in _PLAIN if key not in self._counted]
+        self._readable = [key for key in [*_PLAIN, *_SHARED, _EITHER] if key not in self._counted]
 
     def next(self):
         return self._random.choice(self._makers)()
@@ -85,7 +107,7 @@ class MetaRequests:
     def _key(self):
         """(word as sent, flags that go with it). Never a key that is counted in this batch."""
         if self._random.random() < 0.2:
-            return base64.b64encode(self._random.choice([key for key in _BINARY if key not in self._counted])), [b"b"]
+            return base64.b64encode(self._random.choice(_BINARY)), [b"b"]
         return self._random.choice(self._readable), []
 
     def _opaque_flag(self):
@@ -130,13 +152,14 @@ class MetaRequests:
         if self._random.random() < 0.4:
             flags.append(b"T" + self._ttl())
         if self._random.random() < 0.4:
-            joining = [] if needed else [b"A", b"P"] if b"q" in flags else [b"A", b"P", b"a"]
-            flags.append(b"M" + self._random.choice([b"S", b"E", b"R", b"s", b"e", *joining]))
+            joining = [] if needed or key == _EITHER else [b"A", b"P"]
+            wrong = [] if b"q" in flags else [b"s", b"e", b"a"]  # an error would not carry the opaque
+            flags.append(b"M" + self._random.choice([b"S", b"E", b"R", *joining, *wrong]))
         compare = self._random.random()
         if compare >= 0.4:
             return fixed(self._set_line(key, value, flags), reader_for(flags), key)
         invalidate = [b"I"] if compare < 0.2 else []
-        skew = self._random.choice([0, 0, -1, 1]) * (1 if compare < 0.2 else 1000003)
+        skew = self._random.choice([0, 0, -1, 1000003])  # one more than seen may be the item's own, at one of the servers
         return Step(lambda side: self._set_line(key, value, [*flags, b"C%d" % max(1, side.cas_of(key) + skew), *invalidate]),
                     reader_for(flags), key)
 
@@ -165,12 +188,18 @@ class MetaRequests:
         if self._random.random() < 0.5:
             flags.append(b"M" + self._random.choice([b"I", b"D", b"+", b"-", b"i", b"d"]))
         if self._random.random() < 0.2:
-            flags.append(b"T" + self._ttl())
-        return fixed(self._line(b"ma", key, flags), reader_for(flags), key)
+            flags = [flag for flag in flags if flag[:1] != b"D"] + [b"D0", b"T" + self._ttl()]
+        if b"q" in flags:
+            return fixed(self._line(b"ma", key, flags) + b"mn\r\n", _before_noop, key)
+        return fixed(self._line(b"ma", key, flags), answer, key)
 
     def _debug(self):
         key = self._random.choice(self._readable)
         return fixed(b"me %s\r\n" % key, answer, key)
+
+    def _differing(self):
+        request, oracle, ours = self._random.choice(_VERSION_DIFFERENCES)
+        return fixed(request, exactly(oracle, ours), b"m1")
 
     @staticmethod
     def _noop():
@@ -179,4 +208,10 @@ class MetaRequests:
     def _error(self):
         return fixed(self._random.choice([
             b"mg m1 v v\r\n", b"mg m1 Tx\r\n", b"mg %s v\r\n" % (b"K" * 251), b"mg !! b v\r\n", b"ms m1\r\n", b"ms m1 x\r\n",
-            b"ma m1 Dx\r\n", b"ma m1 Mx\r\n", b"ms m1 1 Mx\r\n1\r\n", b"me\r\n", b"mg m1 v O%s\r\n" % (b"o" * 32)]), answer, b"m1")
+            b"ma m1 Dx\r\n", b"ma m1 Mx\r\n", b"ms m1 1 Mx\r\n1\r\n", b"me\r\n",
+            b"mg %s k O%s\r\n" % (_EITHER, b"o" * 31), b"md m1 O%s\r\n" % (b"o" * 32),
+            b"ms m1 1 O%s\r\n1\r\n" % (b"o" * 32), b"ma m1 v v\r\n", b"ms m1 1 c c\r\n1\r\n",
+            b"mg m1 Nx\r\n", b"mg m1 R\r\n", b"ma m1 Jx\r\n", b"ma !! b\r\n", b"ms !! 1 b\r\n1\r\n",
+            b"mg %s k b\r\n" % base64.b64encode(b"z" * 187), b"ms m1 -1\r\n",
+            b"md %s\r\n" % (b"K" * 251), b"mg %s k\r\n" % (b"K" * 250),
+            b"mn x\r\n", b"me %s\r\n" % (b"K" * 251)]), answer, b"m1")

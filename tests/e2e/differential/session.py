@@ -7,7 +7,7 @@ where the other's are equal, different where they differ), a Ttl within the cloc
 
 from typing import Any, Callable, NamedTuple
 
-from harness import binary
+from harness import binary, settings
 
 _PIPELINE_DEADLINE_S = 60
 
@@ -35,11 +35,27 @@ def fixed(request, read, about=b""):
 
 
 class Difference(AssertionError):
-    """The servers answered differently, in the batch of that number."""
+    """The servers answered differently. `place`: the batch and which request of it; `oracle`: what memcached said there."""
 
-    def __init__(self, text, batch):
+    def __init__(self, text, place, oracle=None):
         super().__init__(text)
-        self.batch = batch
+        self.place = place
+        self.oracle = oracle
+
+
+class Reached(Exception):
+    """The session came to the place where it was to stop; `answers` as in Difference.oracle, one of each side."""
+
+    def __init__(self, answers):
+        super().__init__()
+        self.answers = answers
+
+
+def without_own(answer):
+    """An answer without what is each server's own."""
+    if isinstance(answer, (Cas, Ttl)):
+        return type(answer).__name__
+    return tuple(map(without_own, answer)) if isinstance(answer, tuple) else answer
 
 
 class Reader:
@@ -72,9 +88,9 @@ class Reader:
 class Side:
     """One of the two servers, with the CAS uniques it handed out."""
 
-    def __init__(self, server, ours):
+    def __init__(self, server):
         self.server = server
-        self.ours = ours
+        self.is_memcached = settings.is_memcached(server.path)
         self.text = server.connect(_PIPELINE_DEADLINE_S)
         self.binary = server.connect(_PIPELINE_DEADLINE_S)
         self._cas = {}
@@ -92,22 +108,33 @@ class Side:
 
 
 class Session:
-    """`left` is the oracle, `right` the server under test. Batches are numbered for the messages."""
+    """`left` is the oracle, `right` the server under test. Batches are numbered for the messages. `stop` is the place to stop
+    at, by Reached.
+    """
 
-    def __init__(self, left, right, randomness, title):
-        self.sides = [Side(left, ours=False), Side(right, ours=True)]
+    def __init__(self, left, right, randomness, title, stop=None):
+        self._stop = stop
+        self._position = 0
+        self.sides = [Side(left), Side(right)]
         self._random = randomness
         self._title = title
         self._forward, self._backward = {0: 0}, {0: 0}
         self._batch = 0
         self._history = []
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
         for side in self.sides:
             side.close()
 
-    def run_text(self, steps):
+    def _begin_batch(self):
         self._batch += 1
+        self._position = 0
+
+    def run_text(self, steps):
+        self._begin_batch()
         mark = b"end-of-batch-%d" % self._batch
         end = b"EN k" + mark + b"\r\n"
         readers, requests = [], []
@@ -119,7 +146,7 @@ class Session:
             answer = side.text.exchange(_cut(stream, cuts), lambda buffer: buffer.endswith(end))
             if not answer.endswith(end):
                 raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection; its last "
-                                 f"bytes: {answer[-300:]!r}\n{self._last(b'')}", self._batch)
+                                 f"bytes: {answer[-300:]!r}\n{self._last(b'')}", (self._batch, 0))
             readers.append(Reader(answer))
         for position, step in enumerate(steps):
             self._history.append((step.about, requests[1][position]))
@@ -127,10 +154,12 @@ class Session:
             for reader, side in zip(readers, self.sides):
                 answers.append(_read(step, reader, side))
             self._compare(step, requests[1][position], answers)
+        for reader in readers:  # else answers were compared that belong to other requests
+            assert reader.data[reader.at:] == end, f"{self._title}: batch {self._batch} left {reader.data[reader.at:][:300]!r}"
 
     def run_binary(self, packets):
         """`packets`: (key, Callable[[Side], bytes]) pairs. The opaque of each request is its position in the batch."""
-        self._batch += 1
+        self._begin_batch()
         replies, requests = [], []
         for side in self.sides:
             requests.append([make(side) for _, make in packets])
@@ -140,7 +169,7 @@ class Session:
             tail = binary.HEADER.pack(0x81, binary.NOOP, 0, 0, 0, 0, 0, 0xFFFFFFF0, 0)
             answer = side.binary.exchange(_cut(b"".join(asked) + stop, cuts), lambda buffer: buffer.endswith(tail))
             if not answer.endswith(tail):
-                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection", self._batch)
+                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection", (self._batch, 0))
             frames, rest = binary.parse(answer)
             assert not rest, rest
             grouped = {}
@@ -150,19 +179,34 @@ class Session:
                     side.saw(packets[frame.opaque][0], frame.cas)
             order = [frame.opaque for frame in frames]
             if order != sorted(order):
-                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} answered out of order", self._batch)
+                raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} answered out of order", (self._batch, 0))
             replies.append(grouped)
         for position, (key, _) in enumerate(packets):
             self._history.append((key, requests[1][position]))
             answers = [tuple(frame._replace(cas=Cas(frame.cas)) for frame in grouped.get(position, ())) for grouped in replies]
             self._compare(Step(None, None, key), requests[1][position], answers)
 
+    def run_odd(self, packet):
+        """One packet that may end its connection, between a good one and a Quit. Sent as one: what a server has not read when it
+        closes would turn its last words into a reset.
+        """
+        self._begin_batch()
+        self._history.append((b"*", packet))
+        answers = []
+        for side in self.sides:
+            with side.server.connect(_PIPELINE_DEADLINE_S) as connection:
+                connection.send(binary.request(binary.NOOP) + packet + binary.request(binary.QUIT, opaque=2))
+                frames, rest = binary.parse(connection.read_to_close())
+            answers.append((*map(_without_version, frames), rest))
+        self._compare(Step(None, None, b"*"), packet, answers)
+
     def compare_stats(self, names):
         """The named counters of plain `stats` must be equal."""
         left, right = (side.text.stats() for side in self.sides)
         differing = {name: (left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)}
         if differing:
-            raise Difference(f"{self._title}: stats differ, (memcached's, ours): {differing}", self._batch)
+            raise Difference(f"{self._title}: stats differ, (memcached's, ours): {differing}",
+                             (self._batch, 0))
 
     def _cuts(self, length):
         """Where to cut a pipeline into separate writes: mostly a few places, sometimes nowhere or very often."""
@@ -170,11 +214,16 @@ class Session:
         return sorted(self._random.randrange(length + 1) for _ in range(count)) if length else []
 
     def _compare(self, step, request, answers):
+        place = (self._batch, self._position)
+        self._position += 1
+        if place == self._stop:
+            raise Reached([without_own(answer) for answer in answers])
         if self._same(*answers):
             return
-        raise Difference(f"{self._title}: batch {self._batch}\n  request   {_short(request)}\n"
-                         f"  memcached {_short(answers[0])}\n  ours      {_short(answers[1])}\n"
-                         f"repeat with LMC_SEED={self._title.rsplit(' ', 1)[-1]}\n{self._last(step.about)}", self._batch)
+        text = (f"{self._title}: batch {self._batch}\n  request   {_short(request)}\n"
+                f"  memcached {_short(answers[0])}\n  ours      {_short(answers[1])}\n"
+                f"repeat with LMC_SEED={self._title.rsplit(' ', 1)[-1]}\n{self._last(step.about)}")
+        raise Difference(text, place, without_own(answers[0]))
 
     def _last(self, key):
         """The requests that led here, those about the key if there is one."""
@@ -193,6 +242,11 @@ class Session:
         if isinstance(left, tuple) and isinstance(right, tuple):
             return len(left) == len(right) and all(map(self._same, left, right))
         return left == right
+
+
+def _without_version(frame):
+    known = frame.opcode == binary.VERSION and frame.status == binary.OK
+    return frame._replace(cas=Cas(frame.cas), value=b"" if known else frame.value)
 
 
 def _read(step, reader, side):
@@ -239,4 +293,4 @@ def values(reader, side):
 
 def exactly(oracle, ours):
     """Where the versions are known to differ: each side must give its own answer."""
-    return lambda reader, side: reader.expect(ours if side.ours else oracle)
+    return lambda reader, side: reader.expect(oracle if side.is_memcached else ours)
