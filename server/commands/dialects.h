@@ -13,7 +13,7 @@ namespace lmc::commands {
 // text_commands.cc
 [[nodiscard]] Disposition execute_text(Context& context, const protocol::Request& request, const store::HashedKey& key);
 // text_get.cc: get and gets; the hot path.
-void execute_get(Context& context, const protocol::Request& request, const store::HashedKey& key);
+[[nodiscard]] Disposition execute_get(Context& context, const protocol::Request& request, const store::HashedKey& key);
 void execute_get_and_touch(Context& context, const protocol::Request& request, const store::HashedKey& key);
 
 // meta_commands.cc; meta_get.cc has mg.

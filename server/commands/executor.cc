@@ -24,10 +24,8 @@ namespace {
 Disposition execute(Context& context, const Request& request, const store::HashedKey& key) {
   switch (request.dialect) {
     case Dialect::kText:
-      if (request.command == protocol::Command::kGet) [[likely]] {
-        execute_get(context, request, key);
-        return Disposition::kContinue;
-      }
+      if (request.command == protocol::Command::kGet) [[likely]]
+        return execute_get(context, request, key);
       return execute_text(context, request, key);
     case Dialect::kMeta:
       return execute_meta(context, request, key);
@@ -68,7 +66,8 @@ BatchResult Executor::run(std::span<const Request> requests, Client& client, Rep
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const Disposition disposition = execute(context, requests[i], keys[i]);
-    if (disposition != Disposition::kContinue) return {i + 1, disposition};
+    const bool backlogged = replies.pending_bytes() >= kReplyBacklogBytes && !client.datagram;
+    if (disposition != Disposition::kContinue || backlogged) return {i + 1, disposition};
   }
   return {requests.size(), Disposition::kContinue};
 }

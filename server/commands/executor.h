@@ -23,6 +23,9 @@ namespace lmc::commands {
 
 // Requests executed together, so that their look-ups' cache misses overlap.
 inline constexpr std::size_t kMaxBatch = 64;
+// A client with so much unsent gets nothing more executed until it has taken some. Only a single value, or a `stats`
+// answer, can exceed it by its own length.
+inline constexpr std::size_t kReplyBacklogBytes = 256 * 1024;
 
 // What the executor needs to know of a connection, and leaves with it.
 struct Client {
@@ -61,7 +64,8 @@ class Executor {
   Executor& operator=(const Executor&) = delete;
 
   // Executes requests (at most kMaxBatch) in order, replies in order. Stops behind a request whose disposition is not
-  // kContinue.
+  // kContinue, or with which kReplyBacklogBytes were reached (a datagram's are executed all the same: nothing of it
+  // stays to be executed later).
   [[nodiscard]] BatchResult run(std::span<const protocol::Request> requests, Client& client, ReplyQueue& replies);
 
  private:

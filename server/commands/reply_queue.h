@@ -107,8 +107,9 @@ class ReplyQueue {
   char* limit_ = nullptr;
 };
 
-// A reply too long to be written at once (dumps), or without end (watch): asked for more whenever the connection has
-// sent what it had. While a connection has a source, none of its further requests is executed.
+// A reply too long to be written at once (dumps, a get of many keys), or without end (watch): asked for more whenever
+// the connection has sent what it had. While a connection has a source, none of its further requests is executed, and
+// until its source says kWait, the views of the request that made it stay valid.
 class ReplySource {
  public:
   enum class State : std::uint8_t {

@@ -123,8 +123,7 @@ Disposition execute_text(Context& context, const Request& request, const HashedK
   switch (request.command) {
     case Command::kGet:
     case Command::kGets:
-      execute_get(context, request, key);
-      return Disposition::kContinue;
+      return execute_get(context, request, key);
     case Command::kGat:
     case Command::kGats:
       execute_get_and_touch(context, request, key);

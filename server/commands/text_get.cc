@@ -1,10 +1,12 @@
 // get, gets, gat, gats.
 
 #include <array>
+#include <memory>
 #include <span>
 
 #include "protocol/text_format.h"
 #include "protocol/text_replies.h"
+#include "protocol/udp_frame.h"
 #include "protocol/words.h"
 #include "server/commands/dialects.h"
 #include "server/commands/operations.h"
@@ -20,6 +22,9 @@ using store::ItemView;
 // Keys of one multiget looked up together: enough for their cache misses to overlap, few enough to stay in the first
 // cache.
 constexpr std::size_t kKeysTogether = 32;
+// Groups of one multiget looked up before others have their turn, so that a line of a million absent keys, which writes
+// nothing, cannot hold up the worker.
+constexpr std::size_t kGroupsAtOnce = 128;
 
 char* write_line(char* out, const Context& context, std::string_view key, const ItemView& item, bool with_cas,
                  std::uint64_t value_bytes) {
@@ -60,20 +65,82 @@ std::size_t hash_words(Context& context, std::string_view& rest, std::span<Hashe
   return count;
 }
 
-void get_many(Context& context, const Request& request, const HashedKey& first, bool with_cas) {
-  std::array<HashedKey, kKeysTogether> keys;
-  keys[0] = first;  // its bucket is already on its way
-  std::size_t count = 1;
-  std::string_view rest = request.arguments;
+// What is left of a multiget: the keys not yet looked up, a view of the request's line.
+struct Keys {
+  std::string_view rest;
+  bool with_cas = false;
+};
+
+// Writes the hits of `first` (a key already taken off `keys`; nullptr: none) and of the next keys: of all, if they are
+// not too many and the reply stays below `until_bytes`.
+void write_hits(Context& context, const HashedKey* first, Keys& keys, std::size_t until_bytes) {
+  const char* const end = keys.rest.data() + keys.rest.size();
+  std::array<HashedKey, kKeysTogether> group;
+  std::size_t count = 0;
+  if (first != nullptr) group[count++] = *first;  // its bucket is already on its way
+  std::size_t groups = 0;
   do {
-    count = hash_words(context, rest, keys, count);
-    for (std::size_t i = 0; i < count; ++i) context.session.prefetch_record(keys[i]);
+    count = hash_words(context, keys.rest, group, count);
+    for (std::size_t i = 0; i < count; ++i) context.session.prefetch_record(group[i]);
     for (std::size_t i = 0; i < count; ++i) {
-      if (const ItemView item = look_up(context, keys[i])) write_hit(context, keys[i].bytes, item, with_cas, kNoTail);
+      const ItemView item = look_up(context, group[i]);
+      if (!item) continue;
+      const std::string_view key = group[i].bytes;
+      write_hit(context, key, item, keys.with_cas, kNoTail);
+      if (context.replies.pending_bytes() < until_bytes) continue;
+      const char* const behind = key.data() + key.size();
+      keys.rest = {behind, static_cast<std::size_t>(end - behind)};
+      return;
     }
     count = 0;
-  } while (!rest.empty());
+  } while (!keys.rest.empty() && ++groups < kGroupsAtOnce);
+}
+
+// Goes on with a multiget whose answer is long, as its client takes it.
+class RestOfKeys final : public ReplySource {
+ public:
+  RestOfKeys(const Context& context, const Keys& keys)
+      : shared_(context.shared),
+        session_(context.session),
+        counters_(context.counters),
+        client_(context.client),
+        keys_(keys) {}
+
+  [[nodiscard]] State produce(ReplyQueue& replies, std::size_t budget_bytes) override {
+    Context context(shared_, session_, counters_, client_, replies);
+    write_hits(context, nullptr, keys_, replies.pending_bytes() + budget_bytes);
+    if (!keys_.rest.empty()) return State::kMore;
+    replies.append(protocol::reply::kEnd);
+    return State::kDone;
+  }
+
+ private:
+  Shared& shared_;
+  store::Session& session_;
+  WorkerCounters& counters_;
+  Client& client_;  // which owns this
+  Keys keys_;
+};
+
+// A datagram's requests are answered at once; an answer longer than datagrams can carry is not sent, so it may end.
+Disposition get_many_at_once(Context& context, const HashedKey& first, Keys keys) {
+  write_hits(context, &first, keys, protocol::kUdpMaxReplyBytes);
+  while (!keys.rest.empty() && context.replies.pending_bytes() < protocol::kUdpMaxReplyBytes) {
+    write_hits(context, nullptr, keys, protocol::kUdpMaxReplyBytes);
+  }
   context.replies.append(protocol::reply::kEnd);
+  return Disposition::kContinue;
+}
+
+Disposition get_many(Context& context, const HashedKey& first, Keys keys) {
+  if (context.client.datagram) return get_many_at_once(context, first, keys);
+  write_hits(context, &first, keys, kReplyBacklogBytes);
+  if (!keys.rest.empty()) {
+    context.client.source = std::make_unique<RestOfKeys>(context, keys);
+    return Disposition::kSource;
+  }
+  context.replies.append(protocol::reply::kEnd);
+  return Disposition::kContinue;
 }
 
 void touch_and_write(Context& context, const HashedKey& key, store::UnixSeconds expiry, bool with_cas) {
@@ -86,14 +153,15 @@ void touch_and_write(Context& context, const HashedKey& key, store::UnixSeconds 
 
 }  // namespace
 
-void execute_get(Context& context, const Request& request, const HashedKey& key) {
+Disposition execute_get(Context& context, const Request& request, const HashedKey& key) {
   const bool with_cas = request.command == protocol::Command::kGets;
-  if (!request.arguments.empty()) return get_many(context, request, key, with_cas);
+  if (!request.arguments.empty()) return get_many(context, key, {request.arguments, with_cas});
   if (const ItemView item = look_up(context, key)) {
     write_hit(context, key.bytes, item, with_cas, protocol::reply::kEnd);
   } else {
     context.replies.append(protocol::reply::kEnd);
   }
+  return Disposition::kContinue;
 }
 
 void execute_get_and_touch(Context& context, const Request& request, const HashedKey& key) {

@@ -39,8 +39,9 @@ bool Connection::wants_input() const {
 }
 
 Received Connection::receive(Bench& bench) {
-  make_room(bench);
   if (!wants_input()) return Received::kNothing;
+  make_room(bench);
+  if (!wants_input()) return Received::kNothing;  // no memory for what is there already
   const std::span<char> room = input_.room();
   const ssize_t n = bench.sockets.read(socket_.get(), room);
   if (n < 0) {
@@ -117,12 +118,13 @@ Progress Connection::execute(Bench& bench, bool others_wait) {
     const std::size_t most = others_wait ? std::min(quota - executed, commands::kMaxBatch) : commands::kMaxBatch;
     const Batch batch = parse_batch(bench, most);
     const std::size_t unread = input_.unread().size();
-    if (batch.count > 0) run(bench, batch);
-    if (state() == ConnectionState::kReading) settle(bench, batch);
+    const bool whole = batch.count == 0 || run(bench, batch);
+    if (whole && state() == ConnectionState::kReading) settle(bench, batch);
     executed += batch.count;
     if (input_.unread().size() == unread) break;
   }
-  if (input_.held() && input_.unread().empty()) bench.input_blocks.release(input_);
+  const bool in_use = state() == ConnectionState::kStreaming;
+  if (input_.held() && input_.unread().empty() && !in_use) bench.input_blocks.release(input_);
   return state() == ConnectionState::kReading || state() == ConnectionState::kSwallowing ? Progress::kNeedsInput
                                                                                          : Progress::kStopped;
 }
@@ -154,13 +156,12 @@ Connection::Batch Connection::parse_batch(Bench& bench, std::size_t most) {
   return batch;
 }
 
-// Executes the batch and consumes what was executed.
-void Connection::run(Bench& bench, const Batch& batch) {
+// Executes the batch and consumes what was executed. False: not the whole of it, the rest is to be parsed again.
+bool Connection::run(Bench& bench, const Batch& batch) {
   if (bench.log.enabled(LogLevel::kConnections)) log_requests(bench, batch);
   last_request_s_.store(bench.now.value, std::memory_order_relaxed);
   const auto result =
       bench.executor.run(std::span<const Request>(bench.requests.data(), batch.count), client_, replies_);
-  if (result.executed == 0) return;
   input_.consume(bench.ends[result.executed - 1]);
   if (result.executed < batch.count) needed_ = 0;
   switch (result.disposition) {
@@ -174,6 +175,7 @@ void Connection::run(Bench& bench, const Batch& batch) {
       set_state(ConnectionState::kStreaming);
       break;
   }
+  return result.executed == batch.count;
 }
 
 // Does what the parser said beside the requests of the batch.
@@ -227,7 +229,7 @@ void Connection::refuse_for_memory(Bench& bench) {
   needed_ = 0;
   const Request request = bench.requests[0];
   const std::size_t before = replies_.pending_bytes();
-  run(bench, batch);
+  static_cast<void>(run(bench, batch));  // one request is all of it
   if (replies_.pending_bytes() > before) {
     replies_.truncate(before);
     append_out_of_memory(request, replies_);

@@ -5,7 +5,8 @@
 // shares with the other connections of its worker comes as a Bench.
 //
 // Limits: a reply backlog of kReplyBacklogBytes stops execution, and reading, until the client has taken it (one
-// request can exceed it by its own reply). A request larger than its buffer waits in staging memory (input_buffer.h);
+// request can exceed it by its own reply). While a reply source streams nothing is read and the input stays where it
+// is: the source may hold views of its request. A request larger than its buffer waits in staging memory (input_buffer.h);
 // where that is exhausted, its value is discarded and the client is told SERVER_ERROR out of memory storing object.
 //
 // Threads: one worker, but for state() and last_request(), which `stats conns` reads from another.
@@ -30,8 +31,8 @@
 
 namespace lmc::net {
 
-inline constexpr std::size_t kReplyBacklogBytes = 256 * 1024;
-inline constexpr std::size_t kSourceBudgetBytes = 64 * 1024;    // asked of a reply source at a time
+using commands::kReplyBacklogBytes;
+inline constexpr std::size_t kSourceBudgetBytes = kReplyBacklogBytes;  // asked of a reply source at a time
 inline constexpr std::size_t kMaxFlushBytes = 8 * 1024 * 1024;  // written to one socket in one turn
 inline constexpr std::size_t kIovecsPerWrite = 64;
 inline constexpr std::size_t kMaxEnvelopeBytes = 64 * 1024;  // of a request beside its value: line, extras, key
@@ -122,7 +123,7 @@ class Connection {
   [[nodiscard]] protocol::Parsed parse(std::string_view input, const protocol::ParseLimits& limits,
                                        protocol::Request& out);
   [[nodiscard]] Batch parse_batch(Bench& bench, std::size_t most);
-  void run(Bench& bench, const Batch& batch);
+  [[nodiscard]] bool run(Bench& bench, const Batch& batch);
   void settle(Bench& bench, const Batch& batch);
   void make_room(Bench& bench);
   void refuse_for_memory(Bench& bench);

@@ -110,6 +110,20 @@ class ReaderWhoNeverReads(unittest.TestCase):
             with server.connect() as other:
                 self.assertEqual(900_000, len(other.get(b"large")))
 
+    def test_one_line_of_many_keys_costs_no_more_than_its_reader_takes(self):
+        with Server("-m", "64") as server:
+            with server.connect() as writer:
+                writer.set(b"k", b"x" * 8000)
+            before = server.resident_bytes()
+            deaf = server.connect()
+            self.addCleanup(deaf.close)
+            deaf.send(b"get" + b" k" * 50_000 + b"\r\n")
+            deaf.read_until(b"VALUE ")  # it is being answered
+            with server.connect() as other:
+                self.assertEqual(8000, len(other.get(b"k")))
+            if not settings.sanitized():
+                self.assertLess(server.resident_bytes() - before, 100 << 20, "memory grows with unread answers")
+
     def test_a_pinned_answer_survives_overwriting_and_eviction(self):
         """What was asked before is delivered as it was, however much is written meanwhile."""
         with Server("-m", "64") as server:

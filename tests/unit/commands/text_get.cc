@@ -29,6 +29,26 @@ TEST_CASE("a multiget answers the present keys in the order asked, however many"
   CHECK(c.ask("get key1 key1\r\n") == "VALUE key1 0 4\r\nkey1\r\nVALUE key1 0 4\r\nkey1\r\nEND\r\n");
 }
 
+TEST_CASE("a multiget of more keys than one look takes is answered whole, hits or misses") {
+  Process process;
+  Conversation c(process);
+  c.ask("set a 0 0 10000\r\n" + std::string(10000, 'a') + "\r\n");
+  const std::string hit = "VALUE a 0 10000\r\n" + std::string(10000, 'a') + "\r\n";
+  std::string hits;
+  std::string misses;
+  std::string expected;
+  for (int i = 0; i < 200; ++i) {
+    hits += " a";
+    expected += hit;
+  }
+  for (int i = 0; i < 10'000; ++i) misses += " b";
+  CHECK(c.ask("get" + hits + "\r\n") == expected + "END\r\n");
+  CHECK(c.ask("get" + misses + " a\r\n") == hit + "END\r\n");
+  CHECK(c.ask("get" + misses + "\r\n") == "END\r\n");
+  CHECK(c.ask("get" + hits + misses + "\r\nget a\r\n") == expected + "END\r\n" + hit + "END\r\n");
+  CHECK_FALSE(c.has_source());
+}
+
 TEST_CASE("gets shows the CAS unique, which every store changes") {
   Process process;
   Conversation c(process);

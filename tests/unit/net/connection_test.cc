@@ -123,6 +123,39 @@ TEST_CASE("a client that does not read its replies is not read from") {
   CHECK(pair.connection.wants_input());
 }
 
+TEST_CASE("a get of many keys answers no faster than its client reads, and then completely") {
+  Serving serving;
+  Pair pair(serving);
+  REQUIRE(pair.ask(set_command("k", 7000)) == "STORED\r\n");
+  serving.sockets.write_limit = 0;
+  pair.send("get" + repeated(" k", 5000) + "\r\nmn\r\n");
+  CHECK(pair.turn() == Progress::kStopped);
+  CHECK(pair.connection.unsent_bytes() < kReplyBacklogBytes + 8000);
+  pair.send("mn\r\n");  // must not take the place of the keys
+  CHECK(pair.turn() == Progress::kStopped);
+
+  serving.sockets.write_limit = std::numeric_limits<std::size_t>::max();
+  const std::string replies = pair.ask_until("", "MN\r\nMN\r\n");
+  const std::string hit = "VALUE k 0 7000\r\n" + std::string(7000, 'x') + "\r\n";
+  CHECK(replies == repeated(hit, 5000) + "END\r\nMN\r\nMN\r\n");
+  CHECK(pair.connection.idle());
+}
+
+TEST_CASE("a batch of requests with long answers stops when its client has enough to read") {
+  Serving serving;
+  Pair pair(serving);
+  REQUIRE(pair.ask_until(set_command("k", 100'000), "\r\n") == "STORED\r\n");
+  serving.sockets.write_limit = 0;
+  pair.send(repeated("get k\r\n", 60) + "bogus\r\n");
+  CHECK(pair.turn() == Progress::kBacklogged);
+  CHECK(pair.connection.unsent_bytes() < kReplyBacklogBytes + 100'100);
+
+  serving.sockets.write_limit = std::numeric_limits<std::size_t>::max();
+  const std::string replies = pair.ask_until("", "ERROR\r\n");
+  const std::string hit = "VALUE k 0 100000\r\n" + std::string(100'000, 'x') + "\r\nEND\r\n";
+  CHECK(replies == repeated(hit, 60) + "ERROR\r\n");
+}
+
 TEST_CASE("partial writes lose and double nothing") {
   Serving serving;
   Pair pair(serving);
