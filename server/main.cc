@@ -63,6 +63,7 @@ void serve(Options& options) {
 }
 
 int run(int argc, char** argv) {
+  fill_standard_descriptors();
   Options options;
   const char* port_file = std::getenv("MEMCACHED_PORT_FILENAME");
   parse_options(std::vector<std::string>(argv + 1, argv + argc), port_file != nullptr ? port_file : "", options);

@@ -45,6 +45,12 @@ void warn_of_running(const std::string& path) {
 
 }  // namespace
 
+void fill_standard_descriptors() {
+  int fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd < STDERR_FILENO) fd = ::open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
 void raise_core_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_CORE, &limit) == 0) {

@@ -22,6 +22,10 @@ class StartupError : public std::runtime_error {
   int exit_code_;
 };
 
+// Opens /dev/null as each of the descriptors 0, 1 and 2 that the process was started without. Otherwise a socket would
+// take the number, and be written log lines, or be closed when a daemon lets go of its terminal. Before any other file
+// is opened.
+void fill_standard_descriptors();
 // (-r)
 void raise_core_limit();
 // Descriptors for `connections` clients (-c) and what `threads` workers need for themselves.

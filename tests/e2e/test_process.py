@@ -164,6 +164,24 @@ class Daemon(unittest.TestCase):
             poll(lambda: not os.path.exists(f"/proc/{pid}"), "the daemon to end")
             self.assertFalse(os.path.exists(pid_file), "the pid file stays behind")
 
+    def test_daemon_started_without_standard_descriptors(self):
+        """As some supervisors and cron jobs start it: 0, 1 and 2 are closed, and must not become sockets."""
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o777)
+            pid_file, port = os.path.join(directory, "pid"), free_port()
+            command = [settings.server_path(), *user_arguments(), "-d", "-P", pid_file, "-p", str(port), "-l", "127.0.0.1"]
+            launcher = subprocess.Popen(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command])
+            self.addCleanup(launcher.wait)
+            self.addCleanup(launcher.kill)
+            pid = int(poll(lambda: _text(pid_file), "the pid file"))
+            try:
+                self.assertEqual(0, launcher.wait(settings.seconds(20)))
+                poll(lambda: _accepts(port), "the daemon to listen")
+                with Connection(("127.0.0.1", port)) as connection:
+                    self.assertEqual(b"STORED\r\n", connection.set(b"a", b"1"))
+            finally:
+                os.kill(pid, signal.SIGKILL)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_root_gives_its_rights_away(self):
         with Server("-u", "nobody", user=False) as server:
