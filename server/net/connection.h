@@ -6,8 +6,9 @@
 //
 // Limits: a reply backlog of kReplyBacklogBytes stops execution, and reading, until the client has taken it (one
 // request can exceed it by its own reply). While a reply source streams nothing is read and the input stays where it
-// is: the source may hold views of its request. A request larger than its buffer waits in staging memory (input_buffer.h);
-// where that is exhausted, its value is discarded and the client is told SERVER_ERROR out of memory storing object.
+// is: the source may hold views of its request. A request larger than its buffer waits in staging memory
+// (input_buffer.h); where that is exhausted, its value is discarded and the client is told SERVER_ERROR out of memory
+// storing object.
 //
 // Threads: one worker, but for state() and last_request(), which `stats conns` reads from another.
 #pragma once
@@ -33,7 +34,7 @@ namespace lmc::net {
 
 using commands::kReplyBacklogBytes;
 inline constexpr std::size_t kSourceBudgetBytes = kReplyBacklogBytes;  // asked of a reply source at a time
-inline constexpr std::size_t kMaxFlushBytes = 8 * 1024 * 1024;  // written to one socket in one turn
+inline constexpr std::size_t kMaxFlushBytes = 8 * 1024 * 1024;         // written to one socket in one turn
 inline constexpr std::size_t kIovecsPerWrite = 64;
 inline constexpr std::size_t kMaxEnvelopeBytes = 64 * 1024;  // of a request beside its value: line, extras, key
 
@@ -100,7 +101,8 @@ class Connection {
   // Whether more input can be used now.
   [[nodiscard]] bool wants_input() const;
   [[nodiscard]] std::size_t unsent_bytes() const { return replies_.pending_bytes(); }
-  [[nodiscard]] bool idle() const { return state() == ConnectionState::kReading && replies_.empty(); }
+  // Between requests: nothing is unsent, and no request is being received whose length is known.
+  [[nodiscard]] bool idle() const { return state() == ConnectionState::kReading && replies_.empty() && needed_ == 0; }
 
   [[nodiscard]] int fd() const { return socket_.get(); }
   [[nodiscard]] Fd release_socket() { return std::move(socket_); }

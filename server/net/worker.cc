@@ -332,6 +332,7 @@ void Worker::sweep_idle() {
   const std::uint32_t limit = around_.shared.settings.idle_timeout_s;
   for (std::size_t i = entries_.size(); i-- > 0;) {
     Entry& entry = *entries_[i];
+    if (entry.listener.transport == Transport::kUnix) continue;  // as in memcached: local clients may sleep
     const std::uint32_t last = entry.connection.last_request().value;
     if (!entry.connection.idle() || entry.unexecuted || now <= last || now - last <= limit) continue;
     traffic_.idle_kicks.add(1);

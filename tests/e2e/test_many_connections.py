@@ -147,6 +147,26 @@ class Limits(unittest.TestCase):
             self.assertTrue(idle.closed_by_server(within=15), "still open")
             self.assertEqual("1", server.stats()["idle_kicks"])
 
+    def test_a_value_that_comes_slowly_is_not_idleness(self):
+        with Server("-o", "idle_timeout=1", "-t", "1") as server:
+            slow = server.connect(30)
+            self.addCleanup(slow.close)
+            slow.send(b"set slow 0 0 5\r\nhe")
+            idle = server.connect(30)  # due later than the other
+            self.addCleanup(idle.close)
+            self.assertEqual(b"MN\r\n", idle.ask(b"mn\r\n"))
+            self.assertTrue(idle.closed_by_server(within=15), "still open")
+            slow.send(b"llo\r\n")
+            self.assertEqual(b"STORED\r\n", slow.read_line())
+
+    def test_clients_of_a_unix_socket_may_sleep(self):
+        with Server("-o", "idle_timeout=1", unix=True) as server:
+            sleeper = server.connect()
+            self.addCleanup(sleeper.close)
+            self.assertEqual(b"MN\r\n", sleeper.ask(b"mn\r\n"))
+            self.assertFalse(sleeper.closed_by_server(within=4), "closed")
+            self.assertEqual(b"MN\r\n", sleeper.ask(b"mn\r\n"))
+
     def test_a_busy_pipeline_does_not_starve_a_neighbour(self):
         with Server("-t", "1", "-R", "20") as server:
             with server.connect() as writer:
