@@ -62,10 +62,12 @@ void Acceptor::room() {
 
 void Acceptor::pause(const char* why) {
   if (!accepting()) return;
-  log_.line(LogLevel::kWarning, std::string("Too many open connections: accepting none for now (") + why + ")");
+  if (!std::exchange(out_of_room_, true)) {
+    log_.line(LogLevel::kWarning, std::string("Too many open connections: accepting none for now (") + why + ")");
+    disabled_.fetch_add(1, std::memory_order_relaxed);
+  }
   stop();
   accepting_.store(false, std::memory_order_relaxed);
-  disabled_.fetch_add(1, std::memory_order_relaxed);
   connections_.want_room(true);
   retry_.start(&kRetryAfter);
 }
@@ -78,6 +80,7 @@ void Acceptor::accept_from(Listener& listener) {
     Fd socket(::accept4(listener.endpoint.socket.get(), reinterpret_cast<sockaddr*>(&peer), &length,
                         SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
+      out_of_room_ = false;
       take(std::move(socket), listener.endpoint, peer);
       continue;
     }

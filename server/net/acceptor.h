@@ -2,7 +2,8 @@
 //
 // The limit of -c: with max_connections_fast a client beyond it is answered `ERROR Too many open connections` and
 // closed; without, nobody is accepted until a connection ends, and clients wait in the kernel's backlog. Out of
-// descriptors: as without, and tried again after a moment. While clients are not to be served they are reset.
+// descriptors: as without, and tried again after a moment. It is said and counted once until somebody is accepted.
+// While clients are not to be served they are reset.
 //
 // Threads: one, but for the counters and serve_clients(), which any thread may use. Lifetime: the endpoints live as
 // long as the acceptor; connections handed over point at them.
@@ -58,6 +59,7 @@ class Acceptor {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<const Endpoint*> endpoints_;  // of listeners_
   Event retry_;
+  bool out_of_room_ = false;  // since the last accept that went well
   // Written by the accepting thread (serving_: by anyone), read by stats; relaxed, each stands for itself.
   std::atomic<bool> serving_{true};
   std::atomic<bool> accepting_{true};
