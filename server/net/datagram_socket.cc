@@ -1,7 +1,9 @@
 #include "server/net/datagram_socket.h"
 
+#include <algorithm>
 #include <array>
-#include <string>
+#include <cstring>
+#include <span>
 #include <utility>
 
 #include "protocol/udp_frame.h"
@@ -11,6 +13,24 @@ namespace lmc::net {
 
 using commands::ProtocolChoice;
 using protocol::Parsed;
+
+namespace {
+
+// Moves the next bytes of `replies` into `out`; returns how many.
+std::size_t take(commands::ReplyQueue& replies, std::span<char> out) {
+  std::size_t filled = 0;
+  while (filled < out.size() && !replies.empty()) {
+    iovec piece{};
+    if (replies.iovecs({&piece, 1}) == 0) break;
+    const std::size_t bytes = std::min(piece.iov_len, out.size() - filled);
+    std::memcpy(out.data() + filled, piece.iov_base, bytes);
+    replies.consume(bytes);
+    filled += bytes;
+  }
+  return filled;
+}
+
+}  // namespace
 
 struct DatagramSocket::Reply {
   explicit Reply(commands::BlockPool& blocks) : queue(blocks) {}
@@ -30,7 +50,8 @@ DatagramSocket::DatagramSocket(Endpoint endpoint, commands::ConnectionId id, sto
 DatagramSocket::~DatagramSocket() = default;
 
 void DatagramSocket::receive(Bench& bench) {
-  for (unsigned i = 0; i < kDatagramsPerTurn; ++i) {
+  std::size_t unsent_bytes = 0;
+  for (unsigned i = 0; i < kDatagramsPerTurn && unsent_bytes < commands::kReplyBacklogBytes; ++i) {
     auto reply = std::make_unique<Reply>(bench.reply_blocks);
     iovec into{.iov_base = datagram_.get(), .iov_len = kMaxDatagramBytes};
     msghdr message{};
@@ -51,6 +72,7 @@ void DatagramSocket::receive(Bench& bench) {
     reply->request_id = frame.request_id;
     last_request_s_.store(bench.now.value, std::memory_order_relaxed);
     execute(bench, frame.data, *reply);
+    unsent_bytes += reply->queue.pending_bytes();
     if (!reply->queue.empty()) replies_.push_back(std::move(reply));
   }
 }
@@ -88,29 +110,19 @@ void DatagramSocket::flush(Bench& bench) {
 
 void DatagramSocket::send(Bench& bench, Reply& reply) {
   if (reply.queue.pending_bytes() > protocol::kUdpMaxReplyBytes) return;
-  std::string bytes;
-  bytes.reserve(reply.queue.pending_bytes());
-  while (!reply.queue.empty()) {
-    iovec piece{};
-    if (reply.queue.iovecs({&piece, 1}) == 0) break;
-    bytes.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
-    reply.queue.consume(piece.iov_len);
-  }
-  const std::size_t datagrams = protocol::udp_datagrams(bytes.size());
+  const std::size_t datagrams = protocol::udp_datagrams(reply.queue.pending_bytes());
+  std::array<char, protocol::kUdpMaxPayloadBytes> datagram;
+  const std::span<char> data = std::span<char>(datagram).subspan(protocol::kUdpHeaderBytes);
   for (std::size_t i = 0; i < datagrams; ++i) {
-    const std::string_view part =
-        std::string_view(bytes).substr(i * protocol::kUdpMaxDataBytes, protocol::kUdpMaxDataBytes);
-    std::array<char, protocol::kUdpHeaderBytes> header{};
-    protocol::write_udp_header(header.data(), {.request_id = reply.request_id,
-                                               .sequence = static_cast<std::uint16_t>(i),
-                                               .datagrams = static_cast<std::uint16_t>(datagrams)});
-    std::array<iovec, 2> pieces{iovec{.iov_base = header.data(), .iov_len = header.size()},
-                                iovec{.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()}};
+    protocol::write_udp_header(datagram.data(), {.request_id = reply.request_id,
+                                                 .sequence = static_cast<std::uint16_t>(i),
+                                                 .datagrams = static_cast<std::uint16_t>(datagrams)});
+    iovec piece{.iov_base = datagram.data(), .iov_len = protocol::kUdpHeaderBytes + take(reply.queue, data)};
     msghdr message{};
     message.msg_name = &reply.client;
     message.msg_namelen = reply.client_bytes;
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = pieces.size();
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
     const ssize_t n = bench.sockets.send_message(fd(), message);
     if (n < 0) return;
     bench.traffic.bytes_written.add(static_cast<std::size_t>(n));

@@ -1,9 +1,10 @@
 // DatagramSocket: one worker's UDP socket. Each datagram is a frame (protocol/udp_frame.h) with whole requests in it;
 // their replies together go back to the sender, cut into datagrams.
 //
-// Like Connection: receive() in the turn, flush() at its end, nothing waits. A reply that the socket does not take at
-// once is dropped, as UDP may; so are requests that are not whole, and frames of requests that span several datagrams.
-// Threads: one worker.
+// Like Connection: receive() in the turn, flush() at its end, nothing waits. A turn takes in no more datagrams once
+// kReplyBacklogBytes are to be sent: a line of many keys in a small datagram can ask for a great answer. A reply that
+// the socket does not take at once is dropped, as UDP may; so are requests that are not whole, and frames of requests
+// that span several datagrams. Threads: one worker.
 #pragma once
 
 #include <netinet/in.h>

@@ -110,6 +110,25 @@ TEST_CASE("what is no whole request in one datagram is dropped") {
   CHECK(udp.replies().size() == 1);
 }
 
+TEST_CASE("datagrams that ask for great answers are taken in one by one") {
+  Udp udp;
+  udp.send(1, "set k 0 0 7000\r\n" + std::string(7000, 'x') + "\r\n");
+  REQUIRE(udp.replies().size() == 1);
+  std::string datagram = header(2, 0, 1) + "get";
+  for (int i = 0; i < 100; ++i) datagram += " k";
+  datagram += "\r\n";
+  for (int i = 0; i < 3; ++i) REQUIRE(::send(udp.client.get(), datagram.data(), datagram.size(), 0) > 0);
+  for (std::uint64_t taken = 1; taken <= 3; ++taken) {
+    const std::uint64_t before = udp.serving.traffic.bytes_read.value();
+    udp.serving.session.begin_turn(kNow);
+    udp.server.receive(udp.serving.bench);
+    udp.server.flush(udp.serving.bench);
+    udp.serving.session.end_turn();
+    CHECK(udp.serving.traffic.bytes_read.value() - before == datagram.size());
+  }
+  CHECK(udp.replies().front().substr(0, 8) == header(2, 0, 505));
+}
+
 TEST_CASE("quit ends the datagram, not the socket") {
   Udp udp;
   udp.send(1, "mn\r\nquit\r\nmn\r\n");
