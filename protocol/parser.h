@@ -38,6 +38,9 @@ struct Parsed {
 
 // Text and meta (they share a connection).
 [[nodiscard]] Parsed parse_text(std::string_view input, const ParseLimits& limits, Request& out);
+// The same, for input whose first `searched` bytes were kIncomplete with nothing `needed` in an earlier call: no line
+// ends there. So that a very long line is not looked at again for every packet.
+[[nodiscard]] Parsed parse_text(std::string_view input, const ParseLimits& limits, Request& out, std::size_t searched);
 
 [[nodiscard]] Parsed parse_binary(std::string_view input, const ParseLimits& limits, Request& out);
 

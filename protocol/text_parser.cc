@@ -1,5 +1,6 @@
 // Finding the line, and who reads it. The rest is in text_*.cc beside this file.
 
+#include <algorithm>
 #include <cstring>
 
 #include "protocol/parser.h"
@@ -124,23 +125,23 @@ std::size_t find_line_end(std::string_view input, std::size_t from) {
 }
 
 // No line end in the first kMaxLineBytes and one more: only the multi-key gets have no limit.
-Parsed parse_without_line_end(std::string_view input, std::size_t& line_end) {
+Parsed parse_without_line_end(std::string_view input, std::size_t searched, std::size_t& line_end) {
   Parsed parsed;
   if (input.size() <= kMaxLineBytes) return parsed;
   if (!starts_with(input, "get ") && !starts_with(input, "gets ")) {
     parsed.status = Parsed::Status::kClose;
     return parsed;
   }
-  line_end = find_line_end(input, kMaxLineBytes + 1);
+  line_end = find_line_end(input, std::max(kMaxLineBytes + 1, searched));
   return parsed;
 }
 
 }  // namespace
 
-Parsed parse_text(std::string_view input, const ParseLimits& limits, Request& out) {
+Parsed parse_text(std::string_view input, const ParseLimits& limits, Request& out, std::size_t searched) {
   std::size_t line_end = find_line_end(input.substr(0, kMaxLineBytes + 1), 0);
   if (line_end == std::string_view::npos) {
-    const Parsed parsed = parse_without_line_end(input, line_end);
+    const Parsed parsed = parse_without_line_end(input, searched, line_end);
     if (line_end == std::string_view::npos) return parsed;
   }
 
@@ -158,6 +159,10 @@ Parsed parse_text(std::string_view input, const ParseLimits& limits, Request& ou
   out.command = found.command;
   out.dialect = found.dialect;
   return found.read(line, out);
+}
+
+Parsed parse_text(std::string_view input, const ParseLimits& limits, Request& out) {
+  return parse_text(input, limits, out, 0);
 }
 
 }  // namespace lmc::protocol

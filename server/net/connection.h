@@ -36,7 +36,6 @@ using commands::kReplyBacklogBytes;
 inline constexpr std::size_t kSourceBudgetBytes = kReplyBacklogBytes;  // asked of a reply source at a time
 inline constexpr std::size_t kMaxFlushBytes = 8 * 1024 * 1024;         // written to one socket in one turn
 inline constexpr std::size_t kIovecsPerWrite = 64;
-inline constexpr std::size_t kMaxEnvelopeBytes = 64 * 1024;  // of a request beside its value: line, extras, key
 
 // What the connections of one worker share. Owned by the worker.
 struct Bench {
@@ -123,7 +122,7 @@ class Connection {
     protocol::Parsed last;  // of the request behind the batch, or of its last one
   };
   [[nodiscard]] protocol::Parsed parse(std::string_view input, const protocol::ParseLimits& limits,
-                                       protocol::Request& out);
+                                       protocol::Request& out, std::size_t searched);
   [[nodiscard]] Batch parse_batch(Bench& bench, std::size_t most);
   [[nodiscard]] bool run(Bench& bench, const Batch& batch);
   void settle(Bench& bench, const Batch& batch);
@@ -139,6 +138,7 @@ class Connection {
   Fd socket_;
   InputBuffer input_;
   std::size_t needed_ = 0;     // unread bytes worth parsing again; 0: any
+  std::size_t searched_ = 0;   // unread bytes that no text line ends in
   std::uint64_t swallow_ = 0;  // kSwallowing: bytes still to be discarded
   commands::ReplyQueue replies_;
   commands::Client client_;

@@ -123,6 +123,22 @@ TEST_CASE("a client that does not read its replies is not read from") {
   CHECK(pair.connection.wants_input());
 }
 
+TEST_CASE("the line of a get may be longer than any value, as long as staging memory holds it") {
+  const std::string line = "get" + repeated(" missing-key", 500'000) + " k\r\n";
+  const std::string hit = "VALUE k 0 1\r\nx\r\nEND\r\n";
+  Serving serving;
+  Pair pair(serving);
+  REQUIRE(pair.ask(set_command("k", 1)) == "STORED\r\n");
+  CHECK(pair.ask_until("mn\r\n" + line + line + "mn\r\n", hit + "MN\r\n") == "MN\r\n" + hit + hit + "MN\r\n");
+  CHECK(serving.staging.used_bytes() == 0);
+
+  Serving scarce(4'000'000);
+  Pair refused(scarce);
+  const std::string text = "SERVER_ERROR out of memory reading request\r\n";
+  CHECK(refused.ask_until(line, text) == text);
+  CHECK(refused.connection.state() == ConnectionState::kClosed);
+}
+
 TEST_CASE("a get of many keys answers no faster than its client reads, and then completely") {
   Serving serving;
   Pair pair(serving);

@@ -80,6 +80,19 @@ TEST_CASE("a line of more than 2048 bytes without its end closes the connection"
   CHECK(text(std::string(kMaxLineBytes + 1, 'a')).parsed.status == Status::kClose);
 }
 
+TEST_CASE("what was searched for a line end before is not searched again, and changes nothing") {
+  const std::string line = "get" + std::string(kMaxLineBytes, ' ') + "a\r\nget b\r\n";
+  const std::size_t end = line.find('\n');
+  for (const std::size_t searched : {std::size_t{0}, std::size_t{1}, kMaxLineBytes, kMaxLineBytes + 1, end}) {
+    Request request;
+    const Parsed parsed = parse_text(line, {}, request, searched);
+    CHECK(parsed.status == Status::kRequest);
+    CHECK(parsed.consumed == end + 1);
+    CHECK(request.key == "a");
+    CHECK(parse_text(line.substr(0, end), {}, request, searched).status == Status::kIncomplete);
+  }
+}
+
 TEST_CASE("whether a long line is closed does not depend on how much of it is there") {
   const std::string line = "mg a O" + std::string(kMaxLineBytes, 'x') + "\r\n";
   CHECK(text(line).parsed.status == Status::kClose);
