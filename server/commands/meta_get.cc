@@ -43,11 +43,11 @@ class MetaGet {
     read_times();
     show(found);
     decision_ = decide_meta_get(shown_.before, flags_.in_order(), times_);
-    const bool changed = !decision_.changes_item() || change();
+    // Without room nothing was changed, and what was found may be gone: it is not looked at any more.
+    if (decision_.changes_item() && !change()) return context_.replies.append(protocol::reply::kOutOfMemory);
     if (context_.observed) [[unlikely]]
       observe();
     count();
-    if (!changed) return context_.replies.append(protocol::reply::kOutOfMemory);
     if (!shown_.before.present && !decision_.creates) return write_miss();
     write_hit();
     if (shown_.item && !flags_.has('u')) context_.session.record_access(shown_.item);
