@@ -60,11 +60,8 @@ std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& s
 
 Log::Claimed Log::take_claim(RoomClaim& claim, std::uint32_t segments, Purpose purpose) {
   const std::lock_guard guard(lock_);
-  if (claimants_.empty() || claimants_.front() != &claim) {
-    const bool waits = std::find(claimants_.begin(), claimants_.end(), &claim) != claimants_.end();
-    if (!waits) claimants_.push_back(&claim);
-    if (claimants_.front() != &claim) return Claimed::kBehind;
-  }
+  if (std::find(claimants_.begin(), claimants_.end(), &claim) == claimants_.end()) claimants_.push_back(&claim);
+  if (claimants_.front() != &claim) return Claimed::kBehind;
   if (free_.size() < left_by(purpose) + claimed_.load(std::memory_order_relaxed) + segments) return Claimed::kNotYet;
   claimants_.pop_front();
   claim.segments += segments;

@@ -60,10 +60,14 @@ void Reclaimer::sweep(Tally& tally) {
       log_.put_back(id);
       continue;
     }
-    tally.add(Count::kSegmentsCompacted);
-    expired_share_[id.value] = 0;
-    log_.retire(id);
+    retire(id, Why::kCompact, tally);
   }
+}
+
+void Reclaimer::retire(SegmentId id, Why why, Tally& tally) {
+  tally.add(why == Why::kCompact ? Count::kSegmentsCompacted : Count::kSegmentsEvicted);
+  expired_share_[id.value] = 0;  // of what is written there next nothing is known to have expired
+  log_.retire(id);
 }
 
 bool Reclaimer::step(std::uint64_t bytes, UnixSeconds now, Tally& tally) {
@@ -75,9 +79,7 @@ bool Reclaimer::step(std::uint64_t bytes, UnixSeconds now, Tally& tally) {
     if (!walk_batch(now, tally)) return false;
     walked += victim_->offset - before;
     if (victim_->offset >= arena_.segment(victim_->id).used_bytes.load(std::memory_order_relaxed)) {
-      tally.add(victim_->why == Why::kCompact ? Count::kSegmentsCompacted : Count::kSegmentsEvicted);
-      expired_share_[victim_->id.value] = 0;  // of what is written there next nothing is known to have expired
-      log_.retire(victim_->id);
+      retire(victim_->id, victim_->why, tally);
       victim_.reset();
       log_.collect();
       if (shortage() == 0) return true;

@@ -118,6 +118,8 @@ class Reclaimer {
   };
   static constexpr std::size_t kBatch = 16;  // records whose index buckets are fetched together
 
+  // Everything in it is dead or moved.
+  void retire(SegmentId id, Why why, Tally& tally);
   [[nodiscard]] std::optional<Victim> choose(UnixSeconds now);
   [[nodiscard]] std::optional<SegmentId> emptiest();
   [[nodiscard]] std::uint32_t estimated_live_bytes(SegmentId id) const;
