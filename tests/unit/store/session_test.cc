@@ -217,7 +217,7 @@ TEST_CASE("a crawl takes the room of expired and flushed items back and leaves t
   Cache cache(options_of(kMiB));
   NewItem short_lived;
   short_lived.expiry = later(1);
-  for (int i = 0; i < 100; ++i) {
+  for (unsigned i = 0; i < 100; ++i) {
     REQUIRE(cache.set(numbered("short", i), "v", short_lived) == MutateResult::kDone);
     REQUIRE(cache.set(numbered("long", i), "v") == MutateResult::kDone);
   }
@@ -230,7 +230,7 @@ TEST_CASE("a crawl takes the room of expired and flushed items back and leaves t
   }
   CHECK(cache.store.summary().items == 100);
   CHECK(cache.store.counters().reclaimed == 100);
-  for (int i = 0; i < 100; ++i) CHECK(cache.has(numbered("long", i)));
+  for (unsigned i = 0; i < 100; ++i) CHECK(cache.has(numbered("long", i)));
 }
 
 TEST_CASE("without eviction nothing is dropped: a full store refuses, and room made by deleting is used again") {

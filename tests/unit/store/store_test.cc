@@ -23,7 +23,7 @@ TEST_CASE("limits that do not go together are refused with what to do") {
 
 TEST_CASE("the summary says what is stored") {
   Cache cache(options_of(4 * kMiB));
-  for (int i = 0; i < 100; ++i)
+  for (unsigned i = 0; i < 100; ++i)
     REQUIRE(cache.set(numbered("k", 100 + i), std::string(100, 'v')) == MutateResult::kDone);
   const StoreSummary sum = cache.store.summary();
   CHECK(sum.memory_limit_bytes == 4 * kMiB);
@@ -61,15 +61,15 @@ TEST_CASE("counters count from the last reset, over sessions that ended too") {
 TEST_CASE("a smaller memory limit is reached by reclaiming, a larger one gives the room back, too large is refused") {
   Cache cache(options_of(4 * kMiB));
   const std::string value(1000, 'v');
-  for (int i = 0; i < 5000; ++i) REQUIRE(cache.set(numbered("k", i), value) == MutateResult::kDone);
+  for (unsigned i = 0; i < 5000; ++i) REQUIRE(cache.set(numbered("k", i), value) == MutateResult::kDone);
   REQUIRE(cache.store.set_memory_limit(2 * kMiB) == Store::LimitChange::kDone);
-  for (int i = 0; i < 4000; ++i) REQUIRE(cache.set(numbered("s", i), value) == MutateResult::kDone);
+  for (unsigned i = 0; i < 4000; ++i) REQUIRE(cache.set(numbered("s", i), value) == MutateResult::kDone);
   StoreSummary sum = cache.store.summary();
   CHECK(sum.memory_limit_bytes == 2 * kMiB);
   CHECK(sum.fresh.segments + sum.survivor.segments <= 32);
   CHECK(cache.store.set_memory_limit(64 * kMiB) == Store::LimitChange::kTooLarge);
   REQUIRE(cache.store.set_memory_limit(4 * kMiB) == Store::LimitChange::kDone);
-  for (int i = 0; i < 5000; ++i) REQUIRE(cache.set(numbered("l", i), value) == MutateResult::kDone);
+  for (unsigned i = 0; i < 5000; ++i) REQUIRE(cache.set(numbered("l", i), value) == MutateResult::kDone);
   sum = cache.store.summary();
   CHECK(sum.fresh.segments + sum.survivor.segments > 48);
 }
@@ -77,10 +77,10 @@ TEST_CASE("a smaller memory limit is reached by reclaiming, a larger one gives t
 TEST_CASE("no mutation waits until a much smaller memory limit is reached") {
   Cache cache(options_of(16 * kMiB));
   const std::string value(1000, 'v');
-  for (int i = 0; i < 18000; ++i) REQUIRE(cache.set(numbered("k", i), value) == MutateResult::kDone);
+  for (unsigned i = 0; i < 18000; ++i) REQUIRE(cache.set(numbered("k", i), value) == MutateResult::kDone);
   REQUIRE(cache.store.set_memory_limit(4 * kMiB) == Store::LimitChange::kDone);
   std::uint64_t most = 0;
-  for (int i = 0; i < 18000; ++i) {
+  for (unsigned i = 0; i < 18000; ++i) {
     const std::uint64_t before = cache.store.counters().segments_evicted;
     REQUIRE(cache.set(numbered("s", i), value) == MutateResult::kDone);
     most = std::max(most, cache.store.counters().segments_evicted - before);
