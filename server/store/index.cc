@@ -8,17 +8,6 @@
 
 namespace lmc::store {
 
-namespace {
-// The second hash comes from the first; this is the finaliser of MurmurHash3, which mixes every bit into every other.
-std::uint64_t remix(std::uint64_t hash) {
-  hash ^= hash >> 33;
-  hash *= 0xff51afd7ed558ccdULL;
-  hash ^= hash >> 33;
-  hash *= 0xc4ceb9fe1a85ec53ULL;
-  return hash ^ hash >> 33;
-}
-}  // namespace
-
 HashedKey Index::hash(std::string_view key) const {
   const std::uint64_t first = XXH3_64bits_withSeed(key.data(), key.size(), head_.hash_seed);
   return {key, first, remix(first)};
@@ -217,16 +206,8 @@ bool Index::split_one() {
   return fits;
 }
 
-bool Index::belongs(const Slot& slot, std::uint64_t bucket, std::string_view key) const {
-  const HashedKey hashed = hash(key);
-  const std::uint64_t own = (slot.marker() & 1) == 0 ? hashed.first : hashed.second;
-  return marker_of(own, static_cast<unsigned>(slot.marker() & 1)) == slot.marker() &&
-         bucket_of(own, bucket_count()) == bucket;
-}
-
 void Index::repair_links() {
-  // Frees all locks; keeps the chains that can be walked, each overflow bucket in one of them at most; the rest is
-  // free.
+  // Each overflow bucket stays in one chain at most.
   const std::uint64_t count = bucket_count();
   const std::uint32_t used = std::min(head_.overflow_used.load(std::memory_order_relaxed),
                                       static_cast<std::uint32_t>(head_.overflow_capacity));
@@ -252,23 +233,6 @@ void Index::repair_links() {
     free = i + 1;
   }
   head_.overflow_free.store(free, std::memory_order_relaxed);
-}
-
-void Index::repair_buckets(std::uint64_t begin, std::uint64_t end, const Keep& keep) {
-  // Two passes a group, so that the records of a whole group are on their way before the first is looked at.
-  constexpr std::uint64_t kGroup = 16;
-  for (std::uint64_t group = begin; group < end; group += kGroup) {
-    const std::uint64_t last = std::min(end, group + kGroup);
-    for (std::uint64_t i = group; i < last; ++i)
-      visit_bucket(i, [this](const Found& found) {
-        if (found.slot.address().offset < arena_.segment_count() * arena_.segment_bytes())
-          __builtin_prefetch(arena_.at(found.slot.address()));
-      });
-    for (std::uint64_t i = group; i < last; ++i)
-      visit_bucket(i, [&](const Found& found) {
-        if (!keep(i, found)) found.place->store(0, std::memory_order_relaxed);
-      });
-  }
 }
 
 }  // namespace lmc::store

@@ -18,7 +18,6 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
-#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -68,6 +67,14 @@ struct alignas(64) Bucket {
     }
   }
   void unlock() { control.store(control.load(std::memory_order_relaxed) & ~kLocked, std::memory_order_release); }
+  // Bit i: slot i has this marker (or, if the marker is 0, may be empty). Without branches: which slot it is, is
+  // random, and a recovery that asks millions of times lost as much to mispredictions as to cache misses.
+  [[nodiscard]] unsigned matching(std::uint64_t marker) const {
+    unsigned bits = 0;
+    for (unsigned i = 0; i < kSlotsPerBucket; ++i)
+      bits |= static_cast<unsigned>(Slot{slots[i].load(std::memory_order_relaxed)}.marker() == marker) << i;
+    return bits;
+  }
   [[nodiscard]] std::uint32_t overflow() const {
     return static_cast<std::uint32_t>(control.load(std::memory_order_acquire));
   }
@@ -89,6 +96,8 @@ class Index {
   };
 
   [[nodiscard]] HashedKey hash(std::string_view key) const;
+  // The hashes of a key (without its bytes) whose first hash is known.
+  [[nodiscard]] static HashedKey key_of(std::uint64_t first) { return {{}, first, remix(first)}; }
   [[nodiscard]] Pair locate(const HashedKey& key) const {
     const std::uint64_t count = bucket_count();
     return {bucket_of(key.first, count), bucket_of(key.second, count)};
@@ -97,6 +106,11 @@ class Index {
     const Pair pair = locate(key);
     __builtin_prefetch(&buckets_[pair.first]);
     __builtin_prefetch(&buckets_[pair.second]);
+  }
+  // Only the key's first (choice 0) or second (1) bucket.
+  void prefetch(const HashedKey& key, unsigned choice) const {
+    const Pair pair = locate(key);
+    __builtin_prefetch(&buckets_[choice == 0 ? pair.first : pair.second]);
   }
   // Prefetches the records whose tags match (nearly always at most one).
   void prefetch_records(const HashedKey& key) const;
@@ -163,32 +177,55 @@ class Index {
     }
   }
 
-  // After a restart: frees every lock, drops slots that `keep(key hash position...)` refuses or that lie in a bucket
-  // they do not belong to, and rebuilds the overflow list and the item count. Single-threaded over [begin, end)
-  // buckets.
-  using Keep = std::function<bool(std::uint64_t bucket, const Found& found)>;
-  void repair_links();
-  void repair_buckets(std::uint64_t begin, std::uint64_t end, const Keep& keep);
-  // Visits (bucket, slot) of every slot that may hold the key, by its tag, and that find() looks at before this one.
+  // Visits the slots whose tags say that they may hold the key in its first (choice 0) or second (1) bucket, in the
+  // order in which find() looks at them.
   template <class Visit>
-  void visit_before(const HashedKey& key, const std::atomic<std::uint64_t>* place, Visit&& visit) const {
+  void visit_places(const HashedKey& key, unsigned choice, Visit&& visit) const {
     const Pair pair = locate(key);
-    bool reached = false;
-    const auto look = [&](std::uint64_t bucket, std::uint64_t marker) {
-      visit_bucket(bucket, [&](const Found& found) {
-        if (reached || found.slot.marker() != marker) return;
-        reached = found.place == place;
-        if (!reached) visit(bucket, found.slot);
-      });
-    };
-    look(pair.first, marker_of(key.first, 0));
-    if (!reached) look(pair.second, marker_of(key.second, 1));
+    const std::uint64_t marker = marker_of(choice == 0 ? key.first : key.second, choice);
+    for (Bucket* b = &buckets_[choice == 0 ? pair.first : pair.second]; b != nullptr; b = next(*b)) {
+      for (unsigned bits = b->matching(marker); bits != 0; bits &= bits - 1) {
+        auto& place = b->slots[static_cast<unsigned>(std::countr_zero(bits))];
+        const Slot slot{place.load(std::memory_order_acquire)};
+        if (slot.marker() == marker && !slot.empty()) visit(Found{&place, slot});
+      }
+    }
   }
-  // Whether this slot's record belongs into this bucket.
-  [[nodiscard]] bool belongs(const Slot& slot, std::uint64_t bucket, std::string_view key) const;
+
+  // --- after a restart, while nobody else uses the index
+  // -------------------------------------------------------------- Frees every lock, keeps the chains that can be
+  // walked, makes the list of free overflow buckets anew.
+  void repair_links();
+  // Then: numbers every word of the buckets in use and of their overflow area, below place_count().
+  [[nodiscard]] std::uint64_t place_count() const { return (bucket_count() + overflow_count()) * kWordsPerBucket; }
+  [[nodiscard]] std::uint64_t place_number(const Found& found) const {
+    const auto* table = reinterpret_cast<const std::atomic<std::uint64_t>*>(buckets_);
+    const auto* spare = reinterpret_cast<const std::atomic<std::uint64_t>*>(arena_.overflow());
+    const bool in_table = found.place >= table && found.place < table + bucket_count() * kWordsPerBucket;
+    if (in_table) return static_cast<std::uint64_t>(found.place - table);
+    return bucket_count() * kWordsPerBucket + static_cast<std::uint64_t>(found.place - spare);
+  }
+  // Empties the slots of buckets [begin, end) that `keep` refuses. Several threads may each have their own buckets.
+  template <class Keep>
+  void repair_buckets(std::uint64_t begin, std::uint64_t end, Keep&& keep) {
+    for (std::uint64_t i = begin; i < end; ++i)
+      visit_bucket(i, [&](const Found& found) {
+        if (!keep(found)) found.place->store(0, std::memory_order_relaxed);
+      });
+  }
   void set_item_count(std::uint64_t items) { head_.items.store(items, std::memory_order_relaxed); }
 
  private:
+  static constexpr std::uint64_t kWordsPerBucket = sizeof(Bucket) / sizeof(std::uint64_t);
+
+  // The second hash comes from the first; this is the finaliser of MurmurHash3, which mixes every bit into every other.
+  [[nodiscard]] static constexpr std::uint64_t remix(std::uint64_t hash) {
+    hash ^= hash >> 33;
+    hash *= 0xff51afd7ed558ccdULL;
+    hash ^= hash >> 33;
+    hash *= 0xc4ceb9fe1a85ec53ULL;
+    return hash ^ hash >> 33;
+  }
   [[nodiscard]] static std::uint64_t bucket_of(std::uint64_t hash, std::uint64_t count) {
     const unsigned level = static_cast<unsigned>(std::bit_width(count) - 1);
     const std::uint64_t wide = hash & ((std::uint64_t{2} << level) - 1);

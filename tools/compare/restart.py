@@ -38,11 +38,12 @@ def main(context):
     table = Table("Start after kill -9", "seconds to the first answered get", ["logmemcached"],
                   f"-m {memory_mb} -e FILE on tmpfs, full; the pages are still in memory.")
     row = f"{memory_mb} MiB, {VALUE_BYTES}-byte values"
+    rows = {row: None, f"{row}, one CPU": context.server_cpus}
     table.set_target(row, Target(MOST_SECONDS))
-    for _ in range(context.rounds):
+    for row, cpus in list(rows.items()) * context.rounds:
         with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="lmc-compare-") as directory:
             file = pathlib.Path(directory) / "arena"
-            server = Server(context.binaries, "logmemcached", memory_mb=memory_mb, cpus=context.server_cpus,
+            server = Server(context.binaries, "logmemcached", memory_mb=memory_mb, cpus=cpus,
                             extra=["-e", str(file)])
             with server:
                 # One connection, so that the highest numbers are the newest.

@@ -24,7 +24,7 @@ class Auditor {
       if (std::memcmp(reinterpret_cast<const char*>(arena_.buckets() + bucket), kEmpty, sizeof kEmpty) == 0) continue;
       index_.visit_bucket(bucket, [&](const Index::Found& found) {
         ++items;
-        check_item(bucket, found.slot);
+        check_item(bucket, found);
       });
     }
     if (items != index_.item_count()) wrong("item count", index_.item_count(), items);
@@ -65,11 +65,15 @@ class Auditor {
     return true;
   }
 
-  void check_item(std::uint64_t bucket, const Slot& slot) {
-    if (!check_record(slot.address())) return;
-    const RecordHeader& record = arena_.record(slot.address());
+  void check_item(std::uint64_t bucket, const Index::Found& found) {
+    if (!check_record(found.slot.address())) return;
+    const RecordHeader& record = arena_.record(found.slot.address());
     if (record.kind() != RecordKind::kItem) wrong("kind", static_cast<std::uint64_t>(record.kind()), 1);
-    if (!index_.belongs(slot, bucket, record.key())) wrong("bucket of " + std::string(record.key()), bucket, 0);
+    bool belongs = false;
+    for (unsigned choice = 0; choice < 2; ++choice)
+      index_.visit_places(index_.hash(record.key()), choice,
+                          [&](const Index::Found& place) { belongs = belongs || place.place == found.place; });
+    if (!belongs) wrong("bucket of " + std::string(record.key()), bucket, 0);
     if (!keys_.insert(std::string(record.key())).second) wrong("twice there: " + std::string(record.key()), 2, 1);
     if (record.version().value > arena_.head().version.load())
       wrong("version", arena_.head().version.load(), record.version().value);
