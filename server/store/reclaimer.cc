@@ -17,16 +17,21 @@ constexpr std::uint32_t kRefreshedPerChoice = 64;
 constexpr std::uint32_t kMaxSegmentsPerSweep = 4096;
 }  // namespace
 
-void FreshShare::adapt(std::uint64_t survivor_segments, std::uint64_t all_segments, std::uint64_t median_sequence) {
-  old_before_.store(median_sequence, std::memory_order_relaxed);
-  if (++segments_in_window_ * kWindowsPerTurnover < all_segments) return;
-  segments_in_window_ = 0;
-  const auto ghost = static_cast<double>(ghost_hits_.exchange(0, std::memory_order_relaxed));
-  const auto old = static_cast<double>(old_hits_.exchange(0, std::memory_order_relaxed)) * kHitSampling;
-  // The ghost list remembers about as many keys as the whole memory holds.
-  const double value_of_room = ghost / static_cast<double>(all_segments);
-  const double value_of_old = old / (static_cast<double>(survivor_segments) / 2 + 1);
-  share_ = std::clamp(share_ + (value_of_room > value_of_old ? kStepUp : -kStepDown), least_, kMostShare);
+void FreshShare::Chance::add(const Ghost::Returns& returns, double fading) {
+  back += static_cast<double>(returns.back) - back * fading;
+  judged += static_cast<double>(returns.back + returns.lost) - judged * fading;
+}
+
+void FreshShare::adapt(const Ghost::Returns& fresh, const Ghost::Returns& survivor, std::uint64_t all_segments) {
+  const auto all = static_cast<double>(all_segments);
+  const double fading = std::min(1.0, kFadingPerTurnover / all);
+  fresh_.add(fresh, fading);
+  survivor_.add(survivor, fading);
+  // Of a stream that evicts nothing it is not known what more room, or less, would do.
+  if (fresh_.judged < kLeastJudged || survivor_.judged < kLeastJudged) return;
+  if (fresh_.back + survivor_.back < kLeastBack) return;
+  const double towards_fresh = (fresh_.value() - survivor_.value()) / (fresh_.value() + survivor_.value());
+  share_ = std::clamp(share_ + towards_fresh * kSegmentsPerEviction / all, least_, kMostShare);
 }
 
 Reclaimer::Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy,
@@ -97,8 +102,8 @@ std::optional<Reclaimer::Victim> Reclaimer::choose(UnixSeconds now) {
   if (sparse && log_.take(*sparse)) return make(*sparse, Why::kCompact);
   if (!policy_.evict) return std::nullopt;
   ghost_.fit(index_.item_count());
-  fresh_share_.adapt(log_.sealed_segments(Stream::kSurvivor), log_.usable_segments(),
-                     log_.median_sequence(Stream::kSurvivor));
+  fresh_share_.adapt(ghost_.take_returns(Stream::kFresh), ghost_.take_returns(Stream::kSurvivor),
+                     log_.usable_segments());
   const double fresh_limit = fresh_share_.share() * static_cast<double>(log_.usable_segments());
   const bool fresh_first = static_cast<double>(log_.sealed_segments(Stream::kFresh)) > fresh_limit;
   for (const Stream stream :
@@ -266,7 +271,7 @@ void Reclaimer::drop(const Index::Found& found, const HashedKey& key, UnixSecond
   last_evicted_idle_s_[static_cast<std::size_t>(stream)].store(last_access < now ? now.value - last_access.value : 0,
                                                                std::memory_order_relaxed);
   if (observer_ != nullptr) observer_->on_eviction(item, now);
-  if (victim_->stream == Stream::kFresh) ghost_.insert(key);
+  ghost_.insert(key, victim_->stream);
   index_.erase(found);
   account_dead(arena_, log_, address);
 }

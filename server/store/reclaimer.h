@@ -3,8 +3,8 @@
 // A segment is reclaimed for one of two reasons. *Compaction*: it is mostly dead (overwritten, deleted, expired), so
 // its living records are few and moved. *Eviction*: nothing is mostly dead, so the oldest segment goes: of the fresh
 // stream when that has more than its share, else of the survivor stream. Of an evicted segment the records that were
-// read since they came move to the survivor stream, with their frequency lowered; the others are dropped, and dropped
-// newcomers are remembered in the ghost list. This is S3-FIFO (Yang et al., SOSP'23) with segments for queue entries.
+// read since they came move to the survivor stream, with their frequency lowered; the others are dropped and remembered
+// in the ghost list. This is S3-FIFO (Yang et al., SOSP'23) with segments for queue entries.
 //
 // A moved record keeps its version, so its CAS unique does not change.
 //
@@ -35,39 +35,47 @@ struct ReclaimPolicy {
 };
 
 // Finds the fresh stream's share. S3-FIFO's tenth is right while the same keys stay popular; when the working set moves
-// on, the survivor stream is full of what was popular before, and newcomers need room to prove themselves. So two
-// marginal values are compared, in hits per byte: of more room for the fresh stream (keys that came back while the
-// ghost list remembered them) and of the older half of the survivor stream (hits there). The share moves towards the
-// greater.
+// on, the survivor stream is full of what was popular before, and newcomers need room to prove themselves. The ghost
+// list tells which it is: the share moves towards the stream whose evicted keys come back more often.
 //
-// Threads: the hits are reported by any session (relaxed: they are statistics); share() and adapt() by the reclaimer.
+// It is the chance of one key, not how many came back: a scan evicts so many that some come back, yet none deserves
+// room. And hits in the streams do not count: what is read again and again is in no danger, whatever room there is.
+//
+// Threads: the reclaimer's.
 class FreshShare {
  public:
   explicit FreshShare(double least) : least_(least), share_(least) {}
 
-  static constexpr unsigned kHitSampling = 32;  // one hit in so many is reported
-  void report_ghost_hit() { ghost_hits_.fetch_add(1, std::memory_order_relaxed); }
-  void report_sampled_hit(Stream stream, std::uint64_t sequence) {
-    if (stream == Stream::kSurvivor && sequence < old_before_.load(std::memory_order_relaxed))
-      old_hits_.fetch_add(1, std::memory_order_relaxed);
-  }
+  // Not used any more; for session.cc and mutation.cc, which still report.
+  static constexpr unsigned kHitSampling = 32;
+  void report_ghost_hit() {}
+  void report_sampled_hit(Stream, std::uint64_t) {}
 
   [[nodiscard]] double share() const { return share_; }
-  // Once for each segment evicted. `median_sequence`: survivor segments opened before it are the older half.
-  void adapt(std::uint64_t survivor_segments, std::uint64_t all_segments, std::uint64_t median_sequence);
+  // Once for each segment evicted, with what the ghost list counted since the last one.
+  void adapt(const Ghost::Returns& fresh, const Ghost::Returns& survivor, std::uint64_t all_segments);
 
  private:
   static constexpr double kMostShare = 0.90;
-  static constexpr double kStepUp = 0.10;  // fast up: every request of a new working set is a miss until it has room
-  static constexpr double kStepDown = 0.02;
-  static constexpr std::uint64_t kWindowsPerTurnover = 64;  // adjustments while the whole memory is evicted once
+  // Segments that the share moves by, at most, for one that is evicted. The streams can follow one for one; a share far
+  // ahead of them swings from end to end.
+  static constexpr double kSegmentsPerEviction = 2;
+  static constexpr double kFadingPerTurnover = 8;  // counts have faded when this part of the memory has been evicted
+  static constexpr double kLeastJudged = 100;      // keys of each stream; fewer say nothing
+  static constexpr double kLeastBack = 10;         // keys of both; fewer may all be strangers (ghost.h: false hits)
+
+  // Of the keys evicted lately; older ones have faded.
+  struct Chance {
+    double back = 0;
+    double judged = 0;
+    void add(const Ghost::Returns& returns, double fading);
+    [[nodiscard]] double value() const { return back / judged; }
+  };
 
   double least_;
   double share_;
-  std::uint64_t segments_in_window_ = 0;
-  std::atomic<std::uint64_t> ghost_hits_{0};
-  std::atomic<std::uint64_t> old_hits_{0};
-  std::atomic<std::uint64_t> old_before_{0};
+  Chance fresh_;
+  Chance survivor_;
 };
 
 class Reclaimer {

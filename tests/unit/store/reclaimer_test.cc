@@ -108,6 +108,14 @@ TEST_CASE("an evicted fresh record moves to the survivor stream if it was read, 
   CHECK(audit(bench.arena) == "");
 }
 
+TEST_CASE("an evicted survivor that nobody read is remembered too") {
+  Bench bench(kMiB);
+  (void)fill(bench, 8, Stream::kSurvivor);
+  reclaim(bench, 1);
+  CHECK_FALSE(bench.get(key_of(0)));
+  CHECK(bench.ghost.take(bench.index.hash(key_of(0))));
+}
+
 TEST_CASE("an evicted survivor stays once for every access that was counted, then it goes") {
   Bench bench(kMiB);
   (void)fill(bench, 1, Stream::kSurvivor);
@@ -257,4 +265,112 @@ TEST_CASE("evictions are counted with the stream that the item lay in") {
   CHECK(bench.tally.get(cell_of(StreamCount::kEvictions, Stream::kSurvivor)) == witness.seen.size());
   CHECK(bench.tally.get(cell_of(StreamCount::kEvictions, Stream::kFresh)) == 0);
   for (const Witness::Seen& seen : witness.seen) CHECK(seen.stream == Stream::kSurvivor);
+}
+
+namespace {
+
+constexpr std::uint64_t kSegments = 1000;
+constexpr double kLeastShare = 0.1;
+
+// As many evictions as the whole memory has segments, times `turnovers`; `each` is what the ghost list tells of one.
+void evict(FreshShare& share, const Ghost::Returns& fresh, const Ghost::Returns& survivor, double turnovers = 1) {
+  for (double n = 0; n < turnovers * static_cast<double>(kSegments); ++n) share.adapt(fresh, survivor, kSegments);
+}
+
+// A share that had reason to grow.
+FreshShare grown() {
+  FreshShare share(kLeastShare);
+  evict(share, {50, 50}, {1, 99});
+  REQUIRE(share.share() > 0.8);
+  return share;
+}
+
+}  // namespace
+
+TEST_CASE("the fresh share grows while its evicted keys come back more often than survivors, and shrinks otherwise") {
+  FreshShare share(kLeastShare);
+  CHECK(share.share() == kLeastShare);
+  evict(share, {20, 80}, {10, 90}, 0.2);
+  CHECK(share.share() > kLeastShare);
+  evict(share, {20, 80}, {10, 90}, 3);
+  CHECK(share.share() == 0.9);
+  evict(share, {10, 90}, {20, 80}, 3);
+  CHECK(share.share() == kLeastShare);
+}
+
+TEST_CASE("a scan wins no room: what counts is how likely a key is to come back, not how many do") {
+  FreshShare share = grown();
+  evict(share, {20, 980}, {10, 90}, 3);
+  CHECK(share.share() == kLeastShare);
+}
+
+TEST_CASE("while a scan is all there is, a few strangers taken for returning keys move nothing") {
+  FreshShare share(kLeastShare);
+  evict(share, {10, 90}, {20, 80}, 1);
+  for (int i = 0; i < 2000; ++i) share.adapt({i % 16 == 0 ? 1U : 0U, 250}, {0, 0}, kSegments);
+  CHECK(share.share() == kLeastShare);
+}
+
+TEST_CASE("the fresh share stays where it is while one of the streams evicts nothing") {
+  for (const bool fresh_evicts : {true, false}) {
+    FreshShare share(kLeastShare);
+    evict(share, {20, 80}, {10, 90}, 0.5);
+    const Ghost::Returns some{50, 50};
+    evict(share, fresh_evicts ? some : Ghost::Returns{}, fresh_evicts ? Ghost::Returns{} : some);
+    const double before = share.share();
+    evict(share, fresh_evicts ? some : Ghost::Returns{}, fresh_evicts ? Ghost::Returns{} : some);
+    CHECK(share.share() == before);
+  }
+}
+
+TEST_CASE("the fresh share stays where it is while nothing comes back, whatever was before") {
+  FreshShare share(kLeastShare);
+  evict(share, {11, 89}, {10, 90}, 0.5);
+  evict(share, {0, 100}, {0, 100}, 2);
+  const double before = share.share();
+  CHECK(before > kLeastShare);
+  CHECK(before < 0.8);
+  evict(share, {0, 100}, {0, 100});
+  CHECK(share.share() == before);
+}
+
+TEST_CASE("the fresh share moves by at most two segments for one that is evicted, sooner the clearer the case is") {
+  FreshShare clear(kLeastShare);
+  FreshShare doubtful(kLeastShare);
+  for (int i = 0; i < 100; ++i) {
+    const double before = clear.share();
+    clear.adapt({90, 10}, {0, 100}, kSegments);
+    CHECK(clear.share() - before <= 2.0 / kSegments + 1e-12);
+    doubtful.adapt({11, 89}, {10, 90}, kSegments);
+  }
+  CHECK(clear.share() > kLeastShare + 0.19);
+  CHECK(doubtful.share() < kLeastShare + 0.02);
+  CHECK(doubtful.share() > kLeastShare);
+}
+
+TEST_CASE("the reclaimer gives the fresh stream room when its evicted keys come back, and takes it when others' do") {
+  Witness witness;
+  Bench bench(4 * kMiB, {}, &witness);
+  const auto put = [&bench](const std::string& key, Stream stream) {
+    REQUIRE(bench.put(key, std::string(kValueBytes, 'v'), stream));
+  };
+  unsigned n = 0;
+  const auto replace_evicted = [&](Stream returning) {
+    while (bench.log.free_segments() + bench.log.retired_segments() > 8) {
+      put(numbered("fresh", n), Stream::kFresh);
+      put(numbered("survivor", n++), Stream::kSurvivor);
+    }
+    witness.seen.clear();
+    while (witness.seen.empty() || bench.log.free_segments() < 10) {
+      REQUIRE(step(bench, bench.arena.segment_bytes()));
+      bench.log.collect();
+    }
+    for (const Witness::Seen& seen : witness.seen)
+      if (seen.stream == returning) (void)bench.ghost.take(bench.index.hash(seen.key));
+  };
+  for (int i = 0; i < 100; ++i) replace_evicted(Stream::kFresh);
+  const double grown = bench.reclaimer.fresh_share().share();
+  CHECK(grown > 0.3);
+  for (int i = 0; i < 300; ++i) replace_evicted(Stream::kSurvivor);
+  CHECK(bench.reclaimer.fresh_share().share() < 0.2);
 }
