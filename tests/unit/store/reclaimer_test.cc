@@ -314,10 +314,12 @@ TEST_CASE("while a scan is all there is, a few strangers taken for returning key
 TEST_CASE("the fresh share stays where it is while one of the streams evicts nothing") {
   for (const bool fresh_evicts : {true, false}) {
     FreshShare share(kLeastShare);
-    evict(share, {20, 80}, {10, 90}, 0.5);
-    const Ghost::Returns some{50, 50};
+    evict(share, {11, 89}, {10, 90}, 2);  // somewhere in between
+    const Ghost::Returns some{12, 88};
     evict(share, fresh_evicts ? some : Ghost::Returns{}, fresh_evicts ? Ghost::Returns{} : some);
     const double before = share.share();
+    CHECK(before > kLeastShare + 0.05);
+    CHECK(before < 0.8);
     evict(share, fresh_evicts ? some : Ghost::Returns{}, fresh_evicts ? Ghost::Returns{} : some);
     CHECK(share.share() == before);
   }
