@@ -199,12 +199,6 @@ void Log::retire(SegmentId id) {
   retired_count_.store(static_cast<std::uint32_t>(retired_.size()), std::memory_order_relaxed);
 }
 
-std::uint64_t Log::median_sequence(Stream stream) const {
-  const std::lock_guard guard(lock_);
-  const auto& queue = sealed_[index_of(stream)];
-  return queue.empty() ? 0 : arena_.segment(queue[queue.size() / 2]).sequence.load(std::memory_order_relaxed);
-}
-
 void Log::put_back(SegmentId id) {
   const std::lock_guard guard(lock_);
   const unsigned stream = index_of(arena_.segment(id).stream.load(std::memory_order_relaxed));

@@ -113,8 +113,6 @@ class Log {
   [[nodiscard]] bool awaits_append() const;
   // Everything in it is dead or moved: free once no reader can be in it.
   void retire(SegmentId id);
-  // Sequence of the segment in the middle of a stream's queue.
-  [[nodiscard]] std::uint64_t median_sequence(Stream stream) const;
   // Puts it back as the oldest of its stream.
   void put_back(SegmentId id);
   // Frees retired segments whose grace has passed and whose pins are gone.

@@ -114,7 +114,6 @@ Stream Mutation::stream_for_put() {
   if (found_) return state.parts.arena.segment(state.parts.arena.segment_of(found_.slot.address())).stream;
   if (!state.parts.ghost.take(key_)) return Stream::kFresh;
   state.tally.add(Count::kGhostHits);
-  state.parts.reclaimer.fresh_share().report_ghost_hit();
   return Stream::kSurvivor;
 }
 

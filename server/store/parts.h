@@ -62,7 +62,6 @@ struct Session::State {
   Tally& tally;
   UnixSeconds now;
   Session::Miss last_miss = Session::Miss::kAbsent;
-  std::uint64_t hits = 0;
   RoomClaim claim;                   // while a mutation that had to make room is tried again
   std::uint64_t appended_bytes = 0;  // since the last share of reclaiming was done
 };

@@ -46,11 +46,6 @@ class FreshShare {
  public:
   explicit FreshShare(double least) : least_(least), share_(least) {}
 
-  // Not used any more; for session.cc and mutation.cc, which still report.
-  static constexpr unsigned kHitSampling = 32;
-  void report_ghost_hit() {}
-  void report_sampled_hit(Stream, std::uint64_t) {}
-
   [[nodiscard]] double share() const { return share_; }
   // Once for each segment evicted, with what the ghost list counted since the last one.
   void adapt(const Ghost::Returns& fresh, const Ghost::Returns& survivor, std::uint64_t all_segments);

@@ -125,12 +125,6 @@ void Session::record_access(const ItemView& item) {
   const Slot slot{item.slot_->load(std::memory_order_relaxed)};
   RecordHeader& record = const_cast<RecordHeader&>(*item.record_);
   if (slot.address() == state_->parts.arena.address_of(item.record_)) Index::raise_frequency({item.slot_, slot});
-  if (++state_->hits % FreshShare::kHitSampling == 0) {
-    const SegmentEntry& segment =
-        state_->parts.arena.segment(state_->parts.arena.segment_of(state_->parts.arena.address_of(item.record_)));
-    state_->parts.reclaimer.fresh_share().report_sampled_hit(segment.stream,
-                                                             segment.sequence.load(std::memory_order_relaxed));
-  }
   const std::uint32_t word = record.access_word();
   Access access = Access::unpacked(word);
   if (access.fetched && access.time == state_->now) return;
