@@ -60,7 +60,7 @@ class Crawl final : public ReplySource {
     session_.crawl(cursor_, IndexWalk::kBucketsPerStep * IndexWalk::kStepsPerTurn);
     // Other workers reclaim at the same time; what they took meanwhile is counted here too.
     counters_.reclaimed.fetch_add(store_.counters().reclaimed - before, std::memory_order_relaxed);
-    if (cursor_ != store::Session::kScanEnd) return State::kMore;
+    if (cursor_ != store::Session::kCrawlEnd) return State::kMore;
     replies.append(protocol::reply::kOk);
     return State::kDone;
   }

@@ -15,7 +15,8 @@ class IndexWalk {
   static constexpr unsigned kBucketsPerStep = 16;
   static constexpr unsigned kStepsPerTurn = 64;
 
-  IndexWalk(store::Session& session, CrawlerCounters& counters) : session_(session), counters_(counters) {
+  IndexWalk(store::Session& session, CrawlerCounters& counters)
+      : session_(session), scan_(session), counters_(counters) {
     counters_.starts.fetch_add(1, std::memory_order_relaxed);
     counters_.running.fetch_add(1, std::memory_order_relaxed);
   }
@@ -23,14 +24,14 @@ class IndexWalk {
   IndexWalk(const IndexWalk&) = delete;
   IndexWalk& operator=(const IndexWalk&) = delete;
 
-  [[nodiscard]] bool done() const { return cursor_ == store::Session::kScanEnd; }
+  [[nodiscard]] bool done() const { return scan_.done(); }
   [[nodiscard]] store::UnixSeconds now() const { return session_.now(); }
 
   // Calls visit(const ItemView&) for each living item, step by step, until enough() or the turn's bound.
   template <class Visit, class Enough>
   void turn(Visit&& visit, Enough&& enough) {
     for (unsigned step = 0; step < kStepsPerTurn && !done() && !enough(); ++step) {
-      session_.scan(cursor_, kBucketsPerStep, [&](const store::ItemView& item) {
+      scan_.step(kBucketsPerStep, [&](const store::ItemView& item) {
         counters_.items_checked.fetch_add(1, std::memory_order_relaxed);
         visit(item);
       });
@@ -39,8 +40,8 @@ class IndexWalk {
 
  private:
   store::Session& session_;
+  store::Session::Scan scan_;
   CrawlerCounters& counters_;
-  std::uint64_t cursor_ = 0;
 };
 
 }  // namespace lmc::commands

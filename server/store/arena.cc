@@ -109,7 +109,7 @@ void Arena::map(const Options& options) {
     struct stat status {};
     if (::fstat(fd_, &status) != 0) fail("cannot stat " + what, errno, "check the file system");
     if (static_cast<std::uint64_t>(status.st_size) != mapped_bytes_) {
-      if (status.st_size != 0) why_not_ = "the memory file was made with another memory limit";
+      if (status.st_size != 0) why_not_ = "the memory file was made with another memory limit or by another version";
       // Through zero, so that nothing of another geometry stays behind.
       if (::ftruncate(fd_, 0) != 0 || ::ftruncate(fd_, static_cast<off_t>(mapped_bytes_)) != 0)
         fail("cannot size " + what, errno,
@@ -147,7 +147,7 @@ void Arena::check_found(const Superblock& wanted) {
   } else if (present.segment_bytes != wanted.segment_bytes || present.segment_count != wanted.segment_count ||
              present.bucket_capacity != wanted.bucket_capacity ||
              present.overflow_capacity != wanted.overflow_capacity) {
-    why_not_ = "the memory file was made with another memory limit";
+    why_not_ = "the memory file was made with another memory limit or by another version";
   } else if (const std::uint64_t in_use = present.buckets.load();
              in_use < kInitialBuckets || in_use > wanted.bucket_capacity) {
     why_not_ = "the memory file's index size is out of bounds";

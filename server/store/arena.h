@@ -19,7 +19,7 @@
 
 namespace lmc::store {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint64_t kSuperblockMagic = 0x31474f4c434d4c;  // "LMCLOG1"
 inline constexpr std::uint32_t kSegmentMagic = 0x4745534c;           // "LSEG"
 

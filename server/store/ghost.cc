@@ -45,14 +45,14 @@ Ghost::~Ghost() {
   ::munmap(lines_, max_lines_ * sizeof(Line));
 }
 
-void Ghost::fit(std::uint64_t items) {
-  const std::uint64_t third = fitted_items_ / 3;
-  if (used_lines_.load(std::memory_order_relaxed) != 0 && items < fitted_items_ + third &&
-      items + third > fitted_items_)
+void Ghost::fit(std::uint64_t entries) {
+  const std::uint64_t third = fitted_entries_ / 3;
+  if (used_lines_.load(std::memory_order_relaxed) != 0 && entries < fitted_entries_ + third &&
+      entries + third > fitted_entries_)
     return;
-  fitted_items_ = items;
+  fitted_entries_ = entries;
   (void)::madvise(lines_, max_lines_ * sizeof(Line), MADV_DONTNEED);
-  used_lines_.store(std::clamp<std::uint64_t>(items / kEntriesPerLine, 1, max_lines_), std::memory_order_relaxed);
+  used_lines_.store(std::clamp<std::uint64_t>(entries / kEntriesPerLine, 1, max_lines_), std::memory_order_relaxed);
 }
 
 void Ghost::insert(const HashedKey& key, Stream evicted_from) {
@@ -83,8 +83,10 @@ bool Ghost::take(const HashedKey& key) {
     if (lane == 4) continue;
     const auto cursor = static_cast<unsigned>(in.words[0].load(std::memory_order_relaxed) & 0xffff);
     const unsigned newer = (cursor + kEntriesPerLine - (i * 4 + lane)) % kEntriesPerLine;
-    if (newer < kSoon) back_[lane_at(word, lane) & 1].fetch_add(1, std::memory_order_relaxed);
-    (void)in.words[i].compare_exchange_strong(word, with_lane(word, lane, 0), std::memory_order_relaxed);
+    const unsigned stream = lane_at(word, lane) & 1;
+    const bool forgotten =
+        in.words[i].compare_exchange_strong(word, with_lane(word, lane, 0), std::memory_order_relaxed);
+    if (forgotten && newer < kSoon) back_[stream].fetch_add(1, std::memory_order_relaxed);
     return true;
   }
   return false;

@@ -5,7 +5,7 @@
 // It also counts, for each stream, which of its keys came back soon: see Returns.
 //
 // Memory is two bytes a remembered key: 64-byte lines of 31 fingerprints, each line a ring that its own newcomers
-// overwrite, so that the whole behaves as one FIFO of as many entries as there are items. A false hit (one in a
+// overwrite, so that the whole behaves as one FIFO. A false hit (one in a
 // thousand) only gives a stranger a longer stay.
 //
 // Threads: take() by anybody; the rest by the reclaimer. A race loses or keeps a fingerprint, nothing else.
@@ -21,14 +21,19 @@ namespace lmc::store {
 
 class Ghost {
  public:
+  // The share of judged keys (see Returns) that count as back only because a stranger has the same fingerprint: each
+  // stranger looks at kSoon of them, in the mean.
+  static constexpr unsigned kSoon = 4;
+  static constexpr double kStrangers = kSoon / 32767.0;
+
   // Room for at most this many fingerprints; memory is touched as it is used.
   explicit Ghost(std::uint64_t max_entries);
   ~Ghost();
   Ghost(const Ghost&) = delete;
   Ghost& operator=(const Ghost&) = delete;
 
-  // Follows the number of items in the store: when it has moved by a third, the list is emptied and resized.
-  void fit(std::uint64_t items);
+  // How many keys are worth remembering: when that has moved by a third, the list is emptied and resized.
+  void fit(std::uint64_t entries);
   void insert(const HashedKey& key, Stream evicted_from);
   // Whether the key is remembered; if so, it is forgotten.
   [[nodiscard]] bool take(const HashedKey& key);
@@ -47,7 +52,6 @@ class Ghost {
  private:
   static constexpr unsigned kWords = 8;
   static constexpr unsigned kEntriesPerLine = 31;  // lane 0 of word 0 is the ring's cursor
-  static constexpr unsigned kSoon = 4;
   static_assert(kSoon < kEntriesPerLine);
   struct alignas(64) Line {
     std::atomic<std::uint64_t> words[kWords];
@@ -58,13 +62,14 @@ class Ghost {
     return bits == 0 ? std::uint16_t{2} : bits;
   }
   [[nodiscard]] Line& line(const HashedKey& key, std::uint64_t lines) const {
-    return lines_[(key.second >> 32) * lines >> 32];  // spread evenly without a division; lines < 2^32
+    // Spread evenly without a division; lines < 2^32. These bits are not the fingerprint's.
+    return lines_[(key.first >> 16 & 0xffffffff) * lines >> 32];
   }
 
   Line* lines_ = nullptr;
   std::uint64_t max_lines_;
   std::atomic<std::uint64_t> used_lines_{0};  // written by fit(), read by all
-  std::uint64_t fitted_items_ = 0;
+  std::uint64_t fitted_entries_ = 0;
   std::atomic<std::uint64_t> back_[kStreams] = {};  // raised by all, taken by the reclaimer; relaxed: statistics
   std::uint64_t lost_[kStreams] = {};               // the reclaimer's
 };

@@ -10,7 +10,7 @@ namespace lmc::store {
 
 HashedKey Index::hash(std::string_view key) const {
   const std::uint64_t first = XXH3_64bits_withSeed(key.data(), key.size(), head_.hash_seed);
-  return {key, first, remix(first)};
+  return {key, first, second_of(first)};
 }
 
 void Index::prefetch_records(const HashedKey& key) const {
@@ -47,13 +47,15 @@ Index::Found Index::find_in(const HashedKey& key, const Pair& pair) const {
 
 Index::Found Index::find(const HashedKey& key) const {
   // A split moves slots to a bucket that did not exist when the pair was computed: it fills the new bucket, publishes
-  // the new count, then clears the old bucket. Who misses and finds the count still puts the key where it looked has
-  // seen every place the key can have been in.
+  // the new count, then clears the old bucket. A move fills the other place, counts, then clears the old place; only
+  // one from the second bucket to the first, which was looked at before, can be missed. Who misses and finds that count
+  // and that pair unchanged has seen every place the key can have been in.
   Pair pair = locate(key);
   for (;;) {
+    const std::uint32_t moved_in = buckets_[pair.first].moved_in();
     if (const Found found = find_in(key, pair)) return found;
     const Pair again = locate(key);
-    if (again == pair) return {};
+    if (again == pair && buckets_[pair.first].moved_in() == moved_in) return {};
     pair = again;
   }
 }
@@ -102,11 +104,55 @@ std::uint32_t Index::take_overflow() {
   return used + 1;
 }
 
+std::atomic<std::uint64_t>* Index::empty_slot(Bucket& bucket) {
+  for (auto& place : bucket.slots)
+    if (place.load(std::memory_order_relaxed) == 0) return &place;
+  return nullptr;
+}
+
+std::atomic<std::uint64_t>* Index::move_away(std::uint64_t bucket, const Pair& held) {
+  struct Home {
+    std::uint64_t bucket;
+    std::uint64_t hash;
+    unsigned choice;
+  };
+  const auto other_home = [&](const Slot& slot) {
+    const std::uint64_t own = slot.marker() >> 1 << kTagShiftInHash | bucket % kInitialBuckets;
+    const unsigned choice = slot.marker() & 1;
+    const std::uint64_t other = choice == 0 ? second_of(own) : first_of(own);
+    return Home{bucket_of(other, bucket_count()), other, 1 - choice};
+  };
+  std::array<Home, kSlotsPerBucket> homes;
+  for (unsigned i = 0; i < kSlotsPerBucket; ++i) {
+    homes[i] = other_home(Slot{buckets_[bucket].slots[i].load(std::memory_order_relaxed)});
+    __builtin_prefetch(&buckets_[homes[i].bucket]);
+  }
+  for (unsigned i = 0; i < kSlotsPerBucket; ++i) {
+    Bucket& target = buckets_[homes[i].bucket];
+    if (homes[i].bucket == held.first || homes[i].bucket == held.second) continue;
+    if (empty_slot(target) == nullptr || !target.try_lock()) continue;
+    auto& from = buckets_[bucket].slots[i];
+    const Slot slot{from.load(std::memory_order_relaxed)};
+    // A split of the target may have come first; from now on none can.
+    std::atomic<std::uint64_t>* to = empty_slot(target);
+    const bool seen_by_scans = homes[i].bucket > bucket || scans_.load(std::memory_order_seq_cst) == 0;
+    const bool moves = to != nullptr && seen_by_scans && bucket_of(homes[i].hash, bucket_count()) == homes[i].bucket;
+    if (moves) {
+      to->store(Slot::make(marker_of(homes[i].hash, homes[i].choice), slot.frequency(), slot.address()).word,
+                std::memory_order_release);
+      target.count_moved_in();
+      from.store(0, std::memory_order_release);
+    }
+    target.unlock();
+    if (moves) return &from;
+  }
+  return nullptr;
+}
+
 std::atomic<std::uint64_t>* Index::empty_place(Bucket& bucket) {
   Bucket* last = &bucket;
   for (Bucket* b = &bucket; b != nullptr; b = next(*b)) {
-    for (auto& place : b->slots)
-      if (place.load(std::memory_order_relaxed) == 0) return &place;
+    if (std::atomic<std::uint64_t>* place = empty_slot(*b)) return place;
     last = b;
   }
   const std::uint32_t link = take_overflow();
@@ -135,8 +181,14 @@ void Index::release_empty_tail(Bucket& bucket) {
 bool Index::insert(const HashedKey& key, const Pair& pair, LogAddress address) {
   Bucket& first = buckets_[pair.first];
   Bucket& second = buckets_[pair.second];
-  const bool take_first = empty_slots(first) >= empty_slots(second);
-  std::atomic<std::uint64_t>* place = empty_place(take_first ? first : second);
+  bool take_first = empty_slots(first) >= empty_slots(second);
+  std::atomic<std::uint64_t>* place = empty_slot(take_first ? first : second);
+  for (const bool from_first : {true, false}) {
+    if (place != nullptr) break;
+    place = move_away(from_first ? pair.first : pair.second, pair);
+    if (place != nullptr) take_first = from_first;
+  }
+  if (place == nullptr) place = empty_place(take_first ? first : second);
   if (place == nullptr) return false;
   const std::uint64_t marker = take_first ? marker_of(key.first, 0) : marker_of(key.second, 1);
   place->store(Slot::make(marker, 0, address).word, std::memory_order_release);

@@ -2,21 +2,25 @@
 //
 // A table of 64-byte buckets, each seven 8-byte slots and a control word. A key may lie in either of two buckets,
 // chosen by two hashes; it is put into the emptier one, so that buckets fill evenly (two random choices: Azar, Broder,
-// Karlin, Upfal 1994). The table grows by linear hashing (Litwin 1980): one bucket is split at a time, in order,
-// whenever the mean fill is above its target; nothing ever stops for it, and a split reads no record, because a slot's
-// tag has the hash bits that splitting needs. A full pair of buckets overflows into a chain of spare ones.
+// Karlin, Upfal 1994). If both are full, a slot of one of them moves to its own other bucket (cuckoo hashing: Pagh,
+// Rodler 2001); that reads no record, because either hash can be told from the other and a slot has its own in full
+// (partial-key cuckoo hashing: Fan, Andersen, Kaminsky 2013). If that does not help, the bucket overflows into a chain
+// of spare ones, which is rare. The table grows by linear hashing (Litwin 1980): one bucket is split at a time, in
+// order, whenever the mean fill is above its target; nothing ever stops for it, and a split reads no record either.
 //
 // A slot:   tag 23 | choice 1 | frequency 2 | record address / 8: 38.   0: empty.
-// Control:  locked 1 | reserved 31 | first overflow bucket + 1: 32.
+// Control:  locked 1 | slots moved in, wrapping: 31 | first overflow bucket + 1: 32.
 //
 // Threads: find() takes no lock and sees, for a key that is there throughout, some version that was current during the
-// call. Everything else needs the key's BucketLock. Splitting locks the one bucket it splits.
+// call. Everything else needs the key's BucketLock. Splitting locks the one bucket it splits, moving a slot the bucket
+// that it moves to as well (if that is free: nobody waits for a third lock).
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -30,11 +34,12 @@ inline constexpr unsigned kSlotsPerBucket = 7;
 inline constexpr std::uint64_t kInitialBuckets = std::uint64_t{1} << 16;
 inline constexpr unsigned kTagShiftInHash = 16;  // the tag is bits 16..38 of the hash: every bit a split can ask for
 inline constexpr unsigned kTagBits = 23;
+inline constexpr unsigned kHashBits = kTagShiftInHash + kTagBits;  // that choose the bucket
 static_assert(kInitialBuckets == std::uint64_t{1} << kTagShiftInHash);
-// Mean fill that splitting keeps: 5.25 of 7 slots. Buckets that are yet to be split hold up to twice as much as those
-// that have been, so a higher fill saves nothing: at 6.25 a third of the buckets overflow, at 5.25 an eighth, and
-// either way an item costs 13 to 14 bytes of index (simulated and measured).
-inline constexpr std::uint64_t kTargetItemsPerFourBuckets = 21;
+// Mean fill that splitting keeps: 5.75 of 7 slots, so that an item costs 11.2 bytes of index. Buckets that are yet to
+// be split would hold twice as much as those that have been: without moves a third of them overflow at such a fill,
+// with moves one in a hundred, for which one insertion in three moves a slot.
+inline constexpr std::uint64_t kTargetItemsPerFourBuckets = 23;
 inline constexpr std::uint8_t kMaxFrequency = 3;
 
 // One slot's value.
@@ -55,6 +60,9 @@ struct Slot {
 
 struct alignas(64) Bucket {
   static constexpr std::uint64_t kLocked = std::uint64_t{1} << 63;
+  static constexpr unsigned kMovedInShift = 32;
+  static constexpr std::uint64_t kMostMovedIn = (std::uint64_t{1} << 31) - 1;
+  static constexpr std::uint64_t kOverflow = (std::uint64_t{1} << 32) - 1;
 
   std::atomic<std::uint64_t> control;                             // written by the lock's holder
   std::array<std::atomic<std::uint64_t>, kSlotsPerBucket> slots;  // stored (release) by the lock's holder; readers
@@ -66,6 +74,13 @@ struct alignas(64) Bucket {
       if ((word & kLocked) == 0 && control.compare_exchange_weak(word, word | kLocked, std::memory_order_acquire))
         return;
     }
+  }
+  [[nodiscard]] bool try_lock() {
+    std::uint64_t word = control.load(std::memory_order_relaxed);
+    return (word & kLocked) == 0 && control.compare_exchange_strong(word, word | kLocked, std::memory_order_seq_cst);
+  }
+  void await_unlocked() const {
+    for (Backoff backoff; (control.load(std::memory_order_seq_cst) & kLocked) != 0;) backoff.pause();
   }
   void unlock() { control.store(control.load(std::memory_order_relaxed) & ~kLocked, std::memory_order_release); }
   // Bit i: slot i has this marker (or, if the marker is 0, may be empty). Without branches: which slot it is, is
@@ -81,7 +96,15 @@ struct alignas(64) Bucket {
   }
   void set_overflow(std::uint32_t link) {  // by the lock's holder
     const std::uint64_t word = control.load(std::memory_order_relaxed);
-    control.store((word & kLocked) | link, std::memory_order_release);
+    control.store((word & ~kOverflow) | link, std::memory_order_release);
+  }
+  [[nodiscard]] std::uint32_t moved_in() const {
+    return static_cast<std::uint32_t>(control.load(std::memory_order_acquire) >> kMovedInShift & kMostMovedIn);
+  }
+  void count_moved_in() {  // by the lock's holder
+    const std::uint64_t word = control.load(std::memory_order_relaxed);
+    const std::uint64_t count = ((word >> kMovedInShift) + 1) & kMostMovedIn;
+    control.store((word & (kLocked | kOverflow)) | count << kMovedInShift, std::memory_order_release);
   }
 };
 static_assert(sizeof(Bucket) == 64);
@@ -98,7 +121,10 @@ class Index {
 
   [[nodiscard]] HashedKey hash(std::string_view key) const;
   // The hashes of a key (without its bytes) whose first hash is known.
-  [[nodiscard]] static HashedKey key_of(std::uint64_t first) { return {{}, first, remix(first)}; }
+  [[nodiscard]] static constexpr HashedKey key_of(std::uint64_t first) { return {{}, first, second_of(first)}; }
+  // Each of a key's hashes from the other's kHashBits lowest bits: one-to-one.
+  [[nodiscard]] static constexpr std::uint64_t second_of(std::uint64_t first);
+  [[nodiscard]] static constexpr std::uint64_t first_of(std::uint64_t second);
   [[nodiscard]] Pair locate(const HashedKey& key) const {
     const std::uint64_t count = bucket_count();
     return {bucket_of(key.first, count), bucket_of(key.second, count)};
@@ -178,6 +204,25 @@ class Index {
     }
   }
 
+  // While one lives, slots move only to buckets of higher numbers, as they do when a bucket is split: who visits all
+  // buckets in order meets every key that is there throughout. Threads: each scan belongs to one, which holds no lock.
+  class Scan {
+   public:
+    explicit Scan(Index& index) : index_(index) { index_.scans_.fetch_add(1, std::memory_order_seq_cst); }
+    ~Scan() { index_.scans_.fetch_sub(1, std::memory_order_relaxed); }
+    Scan(const Scan&) = delete;
+    Scan& operator=(const Scan&) = delete;
+    template <class Visit>
+    void visit_bucket(std::uint64_t bucket, Visit&& visit) const {
+      // Who moves a slot here without having seen this scan has locked the bucket before; who locks it later sees it.
+      index_.buckets_[bucket].await_unlocked();
+      index_.visit_bucket(bucket, visit);
+    }
+
+   private:
+    Index& index_;
+  };
+
   // Visits the slots whose tags say that they may hold the key in its first (choice 0) or second (1) bucket, in the
   // order in which find() looks at them.
   template <class Visit>
@@ -219,14 +264,6 @@ class Index {
  private:
   static constexpr std::uint64_t kWordsPerBucket = sizeof(Bucket) / sizeof(std::uint64_t);
 
-  // The second hash comes from the first; this is the finaliser of MurmurHash3, which mixes every bit into every other.
-  [[nodiscard]] static constexpr std::uint64_t remix(std::uint64_t hash) {
-    hash ^= hash >> 33;
-    hash *= 0xff51afd7ed558ccdULL;
-    hash ^= hash >> 33;
-    hash *= 0xc4ceb9fe1a85ec53ULL;
-    return hash ^ hash >> 33;
-  }
   [[nodiscard]] static std::uint64_t bucket_of(std::uint64_t hash, std::uint64_t count) {
     const unsigned level = static_cast<unsigned>(std::bit_width(count) - 1);
     const std::uint64_t wide = hash & ((std::uint64_t{2} << level) - 1);
@@ -245,6 +282,11 @@ class Index {
   // or the rest of a larger table in a damaged file.
   static void clear(Bucket& bucket);
   [[nodiscard]] static unsigned empty_slots(const Bucket& bucket);
+  // Null: all seven are taken.
+  [[nodiscard]] static std::atomic<std::uint64_t>* empty_slot(Bucket& bucket);
+  // Moves one of a full bucket's slots to its other bucket, if that has room and is not locked; the place that it left,
+  // or null. `held`: the locked pair that the bucket is one of.
+  [[nodiscard]] std::atomic<std::uint64_t>* move_away(std::uint64_t bucket, const Pair& held);
   // An empty place in the bucket's chain, extended if need be; null: the overflow area is full.
   [[nodiscard]] std::atomic<std::uint64_t>* empty_place(Bucket& bucket);
   [[nodiscard]] std::uint32_t take_overflow();
@@ -256,6 +298,39 @@ class Index {
   Bucket* buckets_;
   SpinLock split_lock_;
   SpinLock overflow_lock_;
+  std::atomic<unsigned> scans_{0};
 };
+
+namespace internal {
+inline constexpr std::uint64_t kHashMask = (std::uint64_t{1} << kHashBits) - 1;
+// One-to-one on kHashBits bits, each step with its inverse; the shift, more than half of them, is its own.
+inline constexpr unsigned kFold = 20;
+static_assert(2 * kFold >= kHashBits);
+inline constexpr std::uint64_t kFactors[2] = {0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53};  // MurmurHash3's finaliser's
+constexpr std::uint64_t inverse(std::uint64_t odd) {
+  std::uint64_t x = odd;  // right in three bits; each step doubles them (Newton)
+  for (int i = 0; i < 5; ++i) x *= 2 - odd * x;
+  return x;
+}
+}  // namespace internal
+
+constexpr std::uint64_t Index::second_of(std::uint64_t first) {
+  std::uint64_t x = first & internal::kHashMask;
+  for (const std::uint64_t factor : internal::kFactors) {
+    x ^= x >> internal::kFold;
+    x = x * factor & internal::kHashMask;
+  }
+  return x ^ x >> internal::kFold;
+}
+
+constexpr std::uint64_t Index::first_of(std::uint64_t second) {
+  std::uint64_t x = second & internal::kHashMask;
+  for (const std::uint64_t factor :
+       {internal::inverse(internal::kFactors[1]), internal::inverse(internal::kFactors[0])}) {
+    x ^= x >> internal::kFold;
+    x = x * factor & internal::kHashMask;
+  }
+  return x ^ x >> internal::kFold;
+}
 
 }  // namespace lmc::store

@@ -148,6 +148,7 @@ bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_v
   chunk.key_bytes = static_cast<std::uint8_t>(key_.bytes.size());
   const std::uint64_t overhead = chunk.record_bytes() + kRecordAlignment;
 
+  if (!found_) (void)state.parts.ghost.take(key_);  // large items stay in the fresh stream, but this one has come back
   // The chunks carry the version that the item is about to have.
   const Version version = log.draw_version();
   std::vector<std::uint64_t> directory{total};

@@ -11,6 +11,7 @@
 // Threads: one at a time, guarded by lock(). Work is bounded by the bytes given to step().
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -57,14 +58,16 @@ class FreshShare {
   static constexpr double kSegmentsPerEviction = 2;
   static constexpr double kFadingPerTurnover = 8;  // counts have faded when this part of the memory has been evicted
   static constexpr double kLeastJudged = 100;      // keys of each stream; fewer say nothing
-  static constexpr double kLeastBack = 10;         // keys of both; fewer may all be strangers (ghost.h: false hits)
+  static constexpr double kLeastBack = 10;         // keys of both
 
   // Of the keys evicted lately; older ones have faded.
   struct Chance {
     double back = 0;
     double judged = 0;
     void add(const Ghost::Returns& returns, double fading);
-    [[nodiscard]] double value() const { return back / judged; }
+    // Without those that may be strangers: twice their mean, as it is a matter of chance.
+    [[nodiscard]] double returned() const { return std::max(0.0, back - 2 * Ghost::kStrangers * judged); }
+    [[nodiscard]] double value() const { return returned() / judged; }
   };
 
   double least_;

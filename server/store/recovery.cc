@@ -64,8 +64,9 @@ class Walk {
         kept_(kept),
         round_size_(std::max(kLeastRound, index.bucket_count() / threads())),
         region_starts_(index.bucket_count() / kBucketsPerRegion + 2) {
-    round_.reserve(round_size_);
-    sorted_.reserve(round_size_);
+    const std::size_t most = round_size_ + arena.segment_bytes() / (kRecordHeaderBytes + kRecordAlignment);
+    round_.reserve(most);
+    sorted_.reserve(most);
   }
 
   void segment(SegmentId id) {
@@ -99,16 +100,19 @@ class Walk {
   static constexpr std::uint64_t kLeastRound = 1 << 16;     // records
   static constexpr std::uint64_t kBucketsPerRegion = 2048;  // 128 KiB of index: no more than caches and TLBs hold
   static constexpr std::size_t kPrefetch = 16;
+  static constexpr std::uint64_t kAllUnits = kMaxArenaBytes / kRecordAlignment - 1;
 
   // A sound item record.
   struct Candidate {
-    LogAddress address;
     std::uint64_t hash = 0;  // HashedKey::first
     RecordShape shape;
-    bool repeated = false;  // a look-up of the key looks at another slot before the one that points here
+    std::uint64_t units : 38 = 0;    // address / kRecordAlignment
+    std::uint64_t repeated : 1 = 0;  // a look-up of the key looks at another slot before the one that points here
 
+    [[nodiscard]] LogAddress address() const { return {units * kRecordAlignment}; }
     [[nodiscard]] HashedKey key() const { return Index::key_of(hash); }
   };
+  static_assert(sizeof(Candidate) == 24);
 
   [[nodiscard]] bool has_header(SegmentId id, std::uint64_t claimed) const {
     const SegmentEntry& segment = arena_.segment(id);
@@ -126,7 +130,8 @@ class Walk {
     if (chunk)
       undecided_.chunks.push_back(address);
     else
-      round_.push_back({address, index_.hash(record.key()).first, record.shape()});
+      round_.push_back(
+          {index_.hash(record.key()).first, record.shape(), address.offset / kRecordAlignment & kAllUnits});
   }
 
   // Of each key the first bucket, then, where it was not there, the second.
@@ -161,17 +166,17 @@ class Walk {
     Index::Found found;
     index_.visit_places(candidate.key(), choice, [&](const Index::Found& place) {
       if (found) return;
-      if (place.slot.address() == candidate.address)
+      if (place.slot.address() == candidate.address())
         found = place;
       else
-        candidate.repeated = true;
+        candidate.repeated = 1;
     });
     if (!found) return false;
     const bool large = candidate.shape.has(RecordFlag::kChunked);
     if (large) undecided_.large.push_back(found);
-    if (candidate.repeated) undecided_.repeated.push_back(found);
+    if (candidate.repeated != 0) undecided_.repeated.push_back(found);
     if (!large) kept_.add(found);
-    if (!large && !candidate.repeated) log_.count_live(candidate.address, candidate.shape);
+    if (!large && candidate.repeated == 0) log_.count_live(candidate.address(), candidate.shape);
     return true;
   }
 

@@ -6,7 +6,7 @@
 // if all its chunks are as sound. Living counts, queues and free lists are then made anew from what was kept.
 //
 // Cost: every record in use is read once, and one or both of its key's buckets, by a thread for each CPU (16 at most).
-// Meanwhile 48 bytes of memory for each bucket of the index are needed.
+// Meanwhile 49 bytes of memory for each bucket of the index are needed, at least some MiB for each thread.
 //
 // Threads: recover() starts and joins its own; nobody else may use the store meanwhile.
 #pragma once

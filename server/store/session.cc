@@ -259,17 +259,19 @@ void Session::flush_all_at(UnixSeconds at) {
   parts.arena.head().flush_at.store(at.value, std::memory_order_relaxed);
 }
 
-void Session::scan(std::uint64_t& cursor, unsigned buckets, const std::function<void(const ItemView&)>& visit) {
-  Store::Parts& parts = state_->parts;
+Session::Scan::Scan(Session& session) : session_(session), index_(session.state_->parts.index) {}
+
+void Session::Scan::step(unsigned buckets, const std::function<void(const ItemView&)>& visit) {
+  Store::Parts& parts = session_.state_->parts;
   const std::uint64_t end = parts.index.bucket_count();
-  for (unsigned n = 0; n < buckets && cursor < end; ++n, ++cursor) {
-    parts.index.visit_bucket(cursor, [&](const Index::Found& found) {
+  for (unsigned n = 0; n < buckets && cursor_ < end; ++n, ++cursor_) {
+    index_.visit_bucket(cursor_, [&](const Index::Found& found) {
       const RecordHeader& record = parts.arena.record(found.slot.address());
-      if (life_of(record, parts.arena.head(), state_->now) == Life::kAlive)
+      if (life_of(record, parts.arena.head(), session_.state_->now) == Life::kAlive)
         visit(ItemView(parts.arena, record, found.place));
     });
   }
-  if (cursor >= parts.index.bucket_count()) cursor = kScanEnd;
+  done_ = cursor_ >= parts.index.bucket_count();
 }
 
 void Session::crawl(std::uint64_t& cursor, unsigned buckets) {
@@ -281,7 +283,7 @@ void Session::crawl(std::uint64_t& cursor, unsigned buckets) {
       if (life_of(record, parts.arena.head(), state_->now) != Life::kAlive) bury_if_dead(hash(record.key()));
     });
   }
-  if (cursor >= parts.index.bucket_count()) cursor = kScanEnd;
+  if (cursor >= parts.index.bucket_count()) cursor = kCrawlEnd;
 }
 
 }  // namespace lmc::store

@@ -208,12 +208,26 @@ class Session {
   void flush_all();
   void flush_all_at(UnixSeconds at);
 
-  // Visits living items, some index buckets a call; cursor starts at 0 and is at kScanEnd when all were seen. An item
-  // that is there from the first call to the last is visited at least once (twice if its bucket split in between).
-  static constexpr std::uint64_t kScanEnd = ~std::uint64_t{0};
-  void scan(std::uint64_t& cursor, unsigned buckets, const std::function<void(const ItemView&)>& visit);
+  // Visits living items. One that is there from the first step to the last is visited at least once (twice if its slot
+  // moved in between). To be destroyed before its session; steps only within turns.
+  class Scan {
+   public:
+    explicit Scan(Session& session);
+    Scan(const Scan&) = delete;
+    Scan& operator=(const Scan&) = delete;
+    void step(unsigned buckets, const std::function<void(const ItemView&)>& visit);
+    [[nodiscard]] bool done() const { return done_; }
 
-  // Takes the room of expired and flushed items back, some segments a call; for lru_crawler. Same cursor rule.
+   private:
+    Session& session_;
+    Index::Scan index_;
+    std::uint64_t cursor_ = 0;
+    bool done_ = false;
+  };
+
+  // Takes the room of expired and flushed items back, some index buckets a call; for lru_crawler. The cursor starts at
+  // 0 and is at kCrawlEnd when all buckets were seen.
+  static constexpr std::uint64_t kCrawlEnd = ~std::uint64_t{0};
   void crawl(std::uint64_t& cursor, unsigned buckets);
 
  private:

@@ -34,6 +34,8 @@ TEST_CASE("an arena is cut into about a thousand segments within the bounds of a
     CHECK(arena.head().buckets.load() == kInitialBuckets);
     CHECK(arena.head().bucket_capacity >= kInitialBuckets);
   }
+  CHECK(Arena(anonymous(1024 * kMiB)).head().bucket_capacity ==
+        5835554);  // FORMAT.md's formula: a change needs a new version
 }
 
 TEST_CASE("addresses, segments and places translate into each other") {

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "books.h"
 #include "support.h"
@@ -27,6 +28,52 @@ void force_splits(Bench& bench, unsigned splits) {
   bench.index.set_item_count(~std::uint64_t{0} / 8);
   REQUIRE(bench.index.grow(splits) == splits);
   bench.index.set_item_count(items);
+}
+
+// Slots without records behind them: a key is its hash, and its number the address.
+class Fillers {
+ public:
+  explicit Fillers(Bench& bench) : bench_(bench) {}
+
+  void insert(unsigned number) {
+    const HashedKey key = key_of_filler(number);
+    const Index::BucketLock lock(bench_.index, key);
+    REQUIRE(bench_.index.insert(key, lock.pair(), address_of(number)));
+  }
+  // How many slots it is in; the last of them.
+  unsigned find(unsigned number, Index::Found& found) const {
+    unsigned places = 0;
+    for (unsigned choice = 0; choice < 2; ++choice)
+      bench_.index.visit_places(key_of_filler(number), choice, [&](const Index::Found& place) {
+        if (place.slot.address() != address_of(number)) return;
+        found = place;
+        ++places;
+      });
+    return places;
+  }
+  void erase(unsigned number) {
+    const Index::BucketLock lock(bench_.index, key_of_filler(number));
+    Index::Found found;
+    if (find(number, found) == 1) bench_.index.erase(found);
+  }
+
+ private:
+  static HashedKey key_of_filler(unsigned number) {
+    std::uint64_t hash = (number + 1) * 0x9e3779b97f4a7c15ULL;  // SplitMix64 (Steele, Lea, Flood 2014)
+    hash = (hash ^ hash >> 30) * 0xbf58476d1ce4e5b9ULL;
+    hash = (hash ^ hash >> 27) * 0x94d049bb133111ebULL;
+    return Index::key_of(hash ^ hash >> 31);
+  }
+  // Behind what the tests write. Zeros are there: a record without a key.
+  static LogAddress address_of(unsigned number) { return {16 * kMiB + std::uint64_t{number} * kRecordAlignment}; }
+
+  Bench& bench_;
+};
+
+std::uint64_t moved_in(Bench& bench) {
+  std::uint64_t moved = 0;
+  for (std::uint64_t i = 0; i < bench.index.bucket_count(); ++i) moved += bench.arena.buckets()[i].moved_in();
+  return moved;
 }
 
 }  // namespace
@@ -53,6 +100,36 @@ TEST_CASE("the hash depends on key and seed only, and the second is not the firs
   CHECK(bench.index.hash("apples").first != once.first);
   bench.arena.head().hash_seed ^= 1;
   CHECK(bench.index.hash("apple").first != once.first);
+}
+
+TEST_CASE("either hash can be told from the other") {
+  constexpr std::uint64_t kMask = (std::uint64_t{1} << kHashBits) - 1;
+  static_assert(Index::first_of(Index::second_of(12345)) == 12345);
+  std::set<std::uint64_t> seconds;
+  for (std::uint64_t i = 0; i < 10000; ++i) {
+    const std::uint64_t first = i * 0x9e3779b97f4a7c15ULL;
+    REQUIRE(Index::first_of(Index::second_of(first)) == (first & kMask));
+    REQUIRE(Index::second_of(first) <= kMask);
+    seconds.insert(Index::second_of(first) % kInitialBuckets);
+  }
+  CHECK(seconds.size() > 9000);  // spread over the buckets: 9290 expected of random ones
+}
+
+TEST_CASE("a table that grows moves slots instead of overflowing, and loses none") {
+  Bench bench(kRoomToGrow);
+  Fillers fillers(bench);
+  constexpr unsigned kItems = 550000;  // the table is between two doublings, when its buckets are least even
+  for (unsigned i = 0; i < kItems; ++i) {
+    fillers.insert(i);
+    (void)bench.index.grow(4);
+  }
+  CHECK(bench.index.bucket_count() * kTargetItemsPerFourBuckets / 4 + 10 > kItems);
+  CHECK(moved_in(bench) > kItems / 20);
+  CHECK(bench.index.overflow_count() < bench.index.bucket_count() / 50);
+  for (unsigned i = 0; i < kItems; ++i) {
+    Index::Found found;
+    REQUIRE(fillers.find(i, found) == 1);
+  }
 }
 
 TEST_CASE("what is inserted is found, what is replaced is found anew, what is erased is gone") {
@@ -183,6 +260,47 @@ TEST_CASE("a reader never misses a present key while buckets split") {
   stop = true;
   reader.join();
   CHECK(missed.load() == 0);
+}
+
+TEST_CASE("a reader never misses a present key while others move it") {
+  Bench bench(kRoomToGrow);
+  Fillers fillers(bench);
+  constexpr unsigned kKeys = 5000;
+  for (unsigned i = 0; i < kKeys; ++i) REQUIRE(bench.put(key_of(i), "v"));
+  constexpr unsigned kWriters = 2;
+  constexpr unsigned kFillers = kInitialBuckets * 6;
+  for (unsigned i = 0; i < kFillers; ++i) fillers.insert(i);
+  const std::uint64_t moved_before = moved_in(bench);
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> missed{0};
+  std::atomic<std::uint64_t> looked{0};
+  std::thread reader([&] {
+    for (unsigned i = 0; !stop.load(std::memory_order_relaxed); i = (i + 1) % kKeys) {
+      if (!bench.index.find(bench.index.hash(key_of(i)))) missed.fetch_add(1);
+      looked.fetch_add(1, std::memory_order_relaxed);
+    }
+  });
+  while (looked.load() < 100) std::this_thread::yield();
+  std::vector<std::thread> writers;
+  for (unsigned w = 0; w < kWriters; ++w)
+    writers.emplace_back([&, w] {
+      for (unsigned i = w; i < kFillers; i += kWriters) {
+        fillers.erase(i);
+        fillers.insert(kFillers + i);
+      }
+    });
+  for (std::thread& writer : writers) writer.join();
+  stop = true;
+  reader.join();
+  CHECK(missed.load() == 0);
+  CHECK(moved_in(bench) > moved_before + kFillers / 20);
+  CHECK(bench.index.item_count() == kKeys + kFillers);
+  for (unsigned i = 0; i < kFillers; ++i) {
+    Index::Found found;
+    REQUIRE(fillers.find(i, found) == 0);
+    REQUIRE(fillers.find(kFillers + i, found) == 1);
+  }
+  for (unsigned i = 0; i < kKeys; ++i) REQUIRE(bench.get(key_of(i)) == "v");
 }
 
 TEST_CASE("visiting all buckets sees every item once when nothing changes") {

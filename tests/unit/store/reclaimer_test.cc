@@ -311,6 +311,14 @@ TEST_CASE("while a scan is all there is, a few strangers taken for returning key
   CHECK(share.share() == kLeastShare);
 }
 
+TEST_CASE("a long scan of a large memory, whose strangers are many, moves nothing either") {
+  FreshShare share(kLeastShare);
+  evict(share, {1, 7999}, {0, 2}, 3);  // one stranger a segment is what chance has in store
+  CHECK(share.share() == kLeastShare);
+  evict(share, {20, 7980}, {0, 2}, 3);  // these are no strangers
+  CHECK(share.share() > kLeastShare);
+}
+
 TEST_CASE("the fresh share stays where it is while one of the streams evicts nothing") {
   for (const bool fresh_evicts : {true, false}) {
     FreshShare share(kLeastShare);

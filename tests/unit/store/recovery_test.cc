@@ -217,6 +217,30 @@ TEST_CASE("a clean restart keeps every item, its version, state and the flush to
   CHECK_FALSE(cache.has(key_of(9)));
 }
 
+TEST_CASE("a restart keeps hundreds of thousands of items, in a table that has grown, overflowed and moved slots") {
+  const ScratchFile file;
+  constexpr std::uint64_t kBytes = 64 * kMiB;
+  constexpr unsigned kItems = 600000;
+  const auto value_of = [](unsigned i, unsigned round) { return std::to_string(i * 7 + round); };
+  {
+    Cache cache(options_of(kBytes, file.path()));
+    for (unsigned round = 0; round < 2; ++round)
+      for (unsigned i = round * kItems / 2; i < kItems; ++i)
+        REQUIRE(cache.set(key_of(i), value_of(i, round)) == MutateResult::kDone);
+    CHECK(cache.store.summary().index_buckets > kInitialBuckets);
+  }
+  {
+    Arena arena({kBytes, file.path(), false, false});
+    REQUIRE(arena.head().overflow_used.load() > 0);
+  }
+  {
+    Cache cache(options_of(kBytes, file.path()));
+    CHECK(cache.store.summary().items == kItems);
+    for (unsigned i = 0; i < kItems; ++i) REQUIRE(cache.get(key_of(i)) == value_of(i, i >= kItems / 2 ? 1 : 0));
+  }
+  CHECK(audit_file(file.path(), kBytes) == "");
+}
+
 TEST_CASE("a full store that restarts goes on evicting") {
   const ScratchFile file;
   const std::string value(500, 'v');

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -210,16 +211,16 @@ class Stress {
   // What other threads of a server do: statistics, scans, crawls.
   void watch(Clock::time_point end) {
     Session session(*store_);
-    std::uint64_t cursor = 0;
+    std::optional<Session::Scan> scan;
     while (Clock::now() < end) {
       const StoreSummary sum = store_->summary();
       if (sum.free_segments > sum.segments) problem("more free segments than there are");
       (void)store_->counters();
       session.begin_turn(kNow);
-      session.scan(cursor, 256, [this](const ItemView& item) {
+      if (!scan || scan->done()) scan.emplace(session);
+      scan->step(256, [this](const ItemView& item) {
         if (item.key().empty()) problem("a scan saw an item without key");
       });
-      if (cursor == Session::kScanEnd) cursor = 0;
       session.end_turn();
       std::this_thread::yield();
     }
