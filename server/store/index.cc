@@ -66,7 +66,7 @@ Index::BucketLock::BucketLock(Index& index, const HashedKey& key) : index_(index
     const auto [low, high] = std::minmax(pair_.first, pair_.second);
     index_.buckets_[low].lock();
     if (high != low) index_.buckets_[high].lock();
-    // Only a split of one of these two buckets can move the key, and it would need the lock now held.
+    // Only a split of one of these two buckets, or a move between them, can move the key, and needs a lock now held.
     if (index_.locate(key) == pair_) return;
     if (high != low) index_.buckets_[high].unlock();
     index_.buckets_[low].unlock();
@@ -111,6 +111,7 @@ std::atomic<std::uint64_t>* Index::empty_slot(Bucket& bucket) {
 }
 
 std::atomic<std::uint64_t>* Index::move_away(std::uint64_t bucket, const Pair& held) {
+  // All seven slots are taken, and stay so: the bucket is locked.
   struct Home {
     std::uint64_t bucket;
     std::uint64_t hash;

@@ -206,6 +206,7 @@ class Index {
 
   // While one lives, slots move only to buckets of higher numbers, as they do when a bucket is split: who visits all
   // buckets in order meets every key that is there throughout. Threads: each scan belongs to one, which holds no lock.
+  // While scans live half of the moves are refused, so that up to an eighth of the buckets overflow.
   class Scan {
    public:
     explicit Scan(Index& index) : index_(index) { index_.scans_.fetch_add(1, std::memory_order_seq_cst); }

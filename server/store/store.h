@@ -208,8 +208,8 @@ class Session {
   void flush_all();
   void flush_all_at(UnixSeconds at);
 
-  // Visits living items. One that is there from the first step to the last is visited at least once (twice if its slot
-  // moved in between). To be destroyed before its session; steps only within turns.
+  // Visits living items. One that is there from the first step to the last is visited at least once (again each time
+  // that its slot moves ahead). To be destroyed before its session; steps only within turns.
   class Scan {
    public:
     explicit Scan(Session& session);

@@ -353,3 +353,43 @@ TEST_CASE("a memory file with several slots for one key gives the key one item")
   }
   CHECK(cache.store.summary().fresh.live_bytes == 0);
 }
+
+TEST_CASE("a kill between a slot's arrival in its other bucket and its departure leaves the item once") {
+  const ScratchFile file;
+  constexpr unsigned kKeys = 200;
+  const std::string large = patterned(300000, 1);
+  {
+    Cache cache(options_of(4 * kMiB, file.path()));
+    for (unsigned i = 0; i < kKeys; ++i) REQUIRE(cache.set(key_of(i), i == 0 ? large : "v") == MutateResult::kDone);
+  }
+  {
+    Arena arena({4 * kMiB, file.path(), false, false});
+    REQUIRE(arena.found());
+    Index index(arena);
+    for (unsigned i = 0; i < kKeys; ++i) {
+      const std::string name = key_of(i);
+      const HashedKey key = index.hash(name);
+      const Index::Pair pair = index.locate(key);
+      const Slot here = index.find(key).slot;
+      const std::uint64_t there = 1 - (here.marker() & 1);
+      const std::uint64_t hash = there == 0 ? key.first : key.second;
+      const std::uint64_t tag = hash >> kTagShiftInHash & ((std::uint64_t{1} << kTagBits) - 1);
+      for (auto& place : arena.buckets()[there == 0 ? pair.first : pair.second].slots) {
+        if (place.load() != 0) continue;
+        place.store(Slot::make(tag << 1 | there, 0, here.address()).word);
+        break;
+      }
+    }
+  }
+  {
+    Cache cache(options_of(4 * kMiB, file.path()));
+    CHECK(cache.store.summary().items == kKeys);
+    CHECK(cache.get(key_of(0)) == large);
+  }
+  REQUIRE(audit_file(file.path(), 4 * kMiB) == "");
+  Cache cache(options_of(4 * kMiB, file.path()));
+  for (unsigned i = 0; i < kKeys; ++i) {
+    REQUIRE(cache.erase(key_of(i)) == MutateResult::kDone);
+    CHECK_FALSE(cache.has(key_of(i)));
+  }
+}
