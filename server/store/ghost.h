@@ -5,8 +5,8 @@
 // It also counts, for each stream, which of its keys came back soon: see Returns.
 //
 // Memory is two bytes a remembered key: 64-byte lines of 31 fingerprints, each line a ring that its own newcomers
-// overwrite, so that the whole behaves as one FIFO. A false hit (one in a
-// thousand) only gives a stranger a longer stay.
+// overwrite, so that the whole behaves as one FIFO. A false hit (one in a thousand) only gives a stranger a longer
+// stay.
 //
 // Threads: take() by anybody; the rest by the reclaimer. A race loses or keeps a fingerprint, nothing else.
 #pragma once

@@ -184,11 +184,8 @@ bool Index::insert(const HashedKey& key, const Pair& pair, LogAddress address) {
   Bucket& second = buckets_[pair.second];
   bool take_first = empty_slots(first) >= empty_slots(second);
   std::atomic<std::uint64_t>* place = empty_slot(take_first ? first : second);
-  for (const bool from_first : {true, false}) {
-    if (place != nullptr) break;
-    place = move_away(from_first ? pair.first : pair.second, pair);
-    if (place != nullptr) take_first = from_first;
-  }
+  if (place == nullptr && (place = move_away(pair.first, pair)) != nullptr) take_first = true;
+  if (place == nullptr && (place = move_away(pair.second, pair)) != nullptr) take_first = false;
   if (place == nullptr) place = empty_place(take_first ? first : second);
   if (place == nullptr) return false;
   const std::uint64_t marker = take_first ? marker_of(key.first, 0) : marker_of(key.second, 1);

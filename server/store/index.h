@@ -239,9 +239,8 @@ class Index {
     }
   }
 
-  // --- after a restart, while nobody else uses the index
-  // -------------------------------------------------------------- Frees every lock, keeps the chains that can be
-  // walked, makes the list of free overflow buckets anew.
+  // --- after a restart, while nobody else uses the index ---
+  // Frees every lock, keeps the chains that can be walked, makes the list of free overflow buckets anew.
   void repair_links();
   // Then: numbers every word of the buckets in use and of their overflow area, below place_count().
   [[nodiscard]] std::uint64_t place_count() const { return (bucket_count() + overflow_count()) * kWordsPerBucket; }

@@ -70,6 +70,40 @@ class Fillers {
   Bench& bench_;
 };
 
+// A thread that looks the keys up, in turn, until it is stopped.
+class Reader {
+ public:
+  Reader(Bench& bench, unsigned keys)
+      : thread_([this, &bench, keys] {
+          for (unsigned i = 0; !stop_.load(std::memory_order_relaxed); i = (i + 1) % keys) {
+            if (!bench.index.find(bench.index.hash(key_of(i)))) missed_.fetch_add(1);
+            looked_.fetch_add(1, std::memory_order_relaxed);
+          }
+        }) {}
+  ~Reader() {
+    if (thread_.joinable()) (void)stop();
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  // Until it has looked so many times more.
+  void await_looks(std::uint64_t more) const {
+    const std::uint64_t until = looked_.load() + more;
+    while (looked_.load() < until) std::this_thread::yield();
+  }
+  // How often it missed a key.
+  std::uint64_t stop() {
+    stop_ = true;
+    thread_.join();
+    return missed_.load();
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::atomic<std::uint64_t> missed_{0};
+  std::atomic<std::uint64_t> looked_{0};
+  std::thread thread_;  // last: it uses the others
+};
+
 std::uint64_t moved_in(Bench& bench) {
   std::uint64_t moved = 0;
   for (std::uint64_t i = 0; i < bench.index.bucket_count(); ++i) moved += bench.arena.buckets()[i].moved_in();
@@ -243,23 +277,12 @@ TEST_CASE("a reader never misses a present key while buckets split") {
   Bench bench(kRoomToGrow);
   constexpr unsigned kKeys = 5000;
   for (unsigned i = 0; i < kKeys; ++i) REQUIRE(bench.put(key_of(i), "v"));
-  std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> missed{0};
-  std::atomic<std::uint64_t> looked{0};
-  std::thread reader([&] {
-    for (unsigned i = 0; !stop.load(std::memory_order_relaxed); i = (i + 1) % kKeys) {
-      if (!bench.index.find(bench.index.hash(key_of(i)))) missed.fetch_add(1);
-      looked.fetch_add(1, std::memory_order_relaxed);
-    }
-  });
-  while (looked.load() < 100) std::this_thread::yield();
+  Reader reader(bench, kKeys);
+  reader.await_looks(100);
   const auto capacity = static_cast<unsigned>(bench.arena.head().bucket_capacity - bench.index.bucket_count());
   force_splits(bench, capacity);
-  const std::uint64_t at_end = looked.load();
-  while (looked.load() < at_end + 100) std::this_thread::yield();
-  stop = true;
-  reader.join();
-  CHECK(missed.load() == 0);
+  reader.await_looks(100);
+  CHECK(reader.stop() == 0);
 }
 
 TEST_CASE("a reader never misses a present key while others move it") {
@@ -271,16 +294,8 @@ TEST_CASE("a reader never misses a present key while others move it") {
   constexpr unsigned kFillers = kInitialBuckets * 6;
   for (unsigned i = 0; i < kFillers; ++i) REQUIRE(fillers.insert(i));
   const std::uint64_t moved_before = moved_in(bench);
-  std::atomic<bool> stop{false};
-  std::atomic<std::uint64_t> missed{0};
-  std::atomic<std::uint64_t> looked{0};
-  std::thread reader([&] {
-    for (unsigned i = 0; !stop.load(std::memory_order_relaxed); i = (i + 1) % kKeys) {
-      if (!bench.index.find(bench.index.hash(key_of(i)))) missed.fetch_add(1);
-      looked.fetch_add(1, std::memory_order_relaxed);
-    }
-  });
-  while (looked.load() < 100) std::this_thread::yield();
+  Reader reader(bench, kKeys);
+  reader.await_looks(100);
   std::atomic<unsigned> refused{0};
   std::vector<std::thread> writers;
   for (unsigned w = 0; w < kWriters; ++w)
@@ -291,9 +306,7 @@ TEST_CASE("a reader never misses a present key while others move it") {
       }
     });
   for (std::thread& writer : writers) writer.join();
-  stop = true;
-  reader.join();
-  CHECK(missed.load() == 0);
+  CHECK(reader.stop() == 0);
   CHECK(refused.load() == 0);
   CHECK(moved_in(bench) > moved_before + kFillers / 20);
   CHECK(bench.index.item_count() == kKeys + kFillers);
