@@ -256,6 +256,15 @@ bool Index::split_one() {
   return fits;
 }
 
+void Index::empty() {
+  const std::uint64_t used = bucket_count();
+  for (std::uint64_t i = 0; i < used; ++i) clear(buckets_[i]);
+  head_.items.store(0, std::memory_order_relaxed);
+  head_.overflow_used.store(0, std::memory_order_relaxed);
+  head_.overflow_free.store(0, std::memory_order_relaxed);
+  head_.buckets.store(kInitialBuckets, std::memory_order_release);
+}
+
 void Index::repair_links() {
   // Each overflow bucket stays in one chain at most.
   const std::uint64_t count = bucket_count();

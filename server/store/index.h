@@ -239,6 +239,10 @@ class Index {
     }
   }
 
+  // --- while nobody else uses the index ---
+  // Forgets all.
+  void empty();
+
   // --- after a restart, while nobody else uses the index ---
   // Frees every lock, keeps the chains that can be walked, makes the list of free overflow buckets anew.
   void repair_links();

@@ -8,6 +8,10 @@ UnixSeconds ItemView::last_access() const {
   return record_->access().time;
 }
 
+LogAddress ItemView::address() const {
+  return arena_->address_of(record_);
+}
+
 Stream ItemView::stream() const {
   return arena_->segment(arena_->segment_of(arena_->address_of(record_))).stream.load(std::memory_order_relaxed);
 }

@@ -38,6 +38,8 @@ class ItemView {
   [[nodiscard]] bool win_sent() const { return record_->access().win_sent; }
   [[nodiscard]] bool binary_key() const { return record_->has(RecordFlag::kBinaryKey); }
   [[nodiscard]] Stream stream() const;
+  // Where its record lies at this moment.
+  [[nodiscard]] LogAddress address() const;
 
   [[nodiscard]] std::uint64_t value_bytes() const;
   // Bytes of log this item occupies: headers, key, value, padding.

@@ -22,6 +22,14 @@ void account_dead(Arena& arena, Log& log, LogAddress address) {
   for_each_record(arena, address, [&log](LogAddress at, const RecordShape& shape) { log.count_dead(at, shape); });
 }
 
+void account_living(Arena& arena, Log& log, LogAddress address) {
+  const UnixSeconds expiry = arena.record(address).expiry();
+  for_each_record(arena, address, [&](LogAddress at, const RecordShape& shape) {
+    log.count_live(at, shape);
+    log.note_expiry(at, static_cast<std::uint32_t>(shape.record_bytes()), expiry);
+  });
+}
+
 void account_touched(Arena& arena, Log& log, LogAddress address, UnixSeconds before, UnixSeconds after) {
   for_each_record(arena, address, [&](LogAddress at, const RecordShape& shape) {
     const auto bytes = static_cast<std::uint32_t>(shape.record_bytes());

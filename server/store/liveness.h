@@ -20,6 +20,9 @@ enum class Life : std::uint8_t { kAlive, kExpired, kFlushed };
 // Takes an item that left the index off its segments' living bytes.
 void account_dead(Arena& arena, Log& log, LogAddress address);
 
+// The same for an item that entered it, chunks and all.
+void account_living(Arena& arena, Log& log, LogAddress address);
+
 // An item gets another expiry: the books of its segments.
 void account_touched(Arena& arena, Log& log, LogAddress address, UnixSeconds before, UnixSeconds after);
 

@@ -14,10 +14,12 @@ constexpr unsigned index_of(Stream stream) {
 }
 }  // namespace
 
-Log::Log(Arena& arena, Grace& grace, std::uint32_t note_reserve)
+Log::Log(Arena& arena, Grace& grace, std::uint32_t note_reserve, unsigned appenders)
     : arena_(arena),
       grace_(grace),
       note_reserve_(note_reserve),
+      appenders_(appenders),
+      announcer_(arena),
       usable_(arena.segment_count()),
       open_appends_(std::make_unique<std::atomic<std::uint32_t>[]>(arena.segment_count())),
       pins_(std::make_unique<std::atomic<std::uint32_t>[]>(arena.segment_count())) {
@@ -26,7 +28,7 @@ Log::Log(Arena& arena, Grace& grace, std::uint32_t note_reserve)
 }
 
 std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& shape, Draw draw, Purpose purpose,
-                                             RoomClaim* claim) {
+                                             Appender* appender) {
   const auto bytes = static_cast<std::uint32_t>(shape.record_bytes());
   const std::uint32_t leave = left_by(purpose);
   const std::lock_guard guard(lock_);
@@ -37,10 +39,10 @@ std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& s
   if (open == kNone ||
       arena_.segment({open}).used_bytes.load(std::memory_order_relaxed) + bytes > arena_.segment_bytes()) {
     if (bytes > arena_.segment_bytes() - kSegmentHeaderBytes) std::abort();  // a bug: nothing this large is one record
-    const std::uint32_t own = claim == nullptr ? 0 : claim->segments;
+    const std::uint32_t own = appender == nullptr ? 0 : appender->claimed_segments;
     // The reclaimer may take what is claimed: without it nothing more comes.
     const std::uint32_t others = purpose == Purpose::kMove ? 0 : claimed_.load(std::memory_order_relaxed) - own;
-    if (!open_segment(stream, leave + others, claim)) return std::nullopt;
+    if (!open_segment(stream, leave + others, appender)) return std::nullopt;
   }
   SegmentEntry& segment = arena_.segment({open});
   const std::uint32_t used = segment.used_bytes.load(std::memory_order_relaxed);
@@ -54,26 +56,31 @@ std::optional<Log::Reservation> Log::reserve(Stream stream, const RecordShape& s
   // was killed right here, finds the next record.
   auto* record = new (arena_.at(address)) RecordHeader(shape, version);
   open_appends_[open].fetch_add(1, std::memory_order_relaxed);
+  if (appender != nullptr) {
+    const std::uint64_t next = arena_.head().version.load(std::memory_order_relaxed) + (draw.keep.value == 0 ? 0 : 1);
+    if (!appender->holds_version) appender->stamp.store(lowest_held(next), std::memory_order_relaxed);
+    appender->address.store(address.offset, std::memory_order_relaxed);
+  }
   segment.used_bytes.store(used + bytes, std::memory_order_release);
-  return Reservation{record, address};
+  return Reservation{record, address, appender};
 }
 
-Log::Claimed Log::take_claim(RoomClaim& claim, std::uint32_t segments, Purpose purpose) {
+Log::Claimed Log::take_claim(Appender& appender, std::uint32_t segments, Purpose purpose) {
   const std::lock_guard guard(lock_);
-  if (std::find(claimants_.begin(), claimants_.end(), &claim) == claimants_.end()) claimants_.push_back(&claim);
-  if (claimants_.front() != &claim) return Claimed::kBehind;
+  if (std::find(claimants_.begin(), claimants_.end(), &appender) == claimants_.end()) claimants_.push_back(&appender);
+  if (claimants_.front() != &appender) return Claimed::kBehind;
   if (free_.size() < left_by(purpose) + claimed_.load(std::memory_order_relaxed) + segments) return Claimed::kNotYet;
   claimants_.pop_front();
-  claim.segments += segments;
+  appender.claimed_segments += segments;
   claimed_.fetch_add(segments, std::memory_order_relaxed);
   return Claimed::kTaken;
 }
 
-void Log::drop_claim(RoomClaim& claim) {
+void Log::drop_claim(Appender& appender) {
   const std::lock_guard guard(lock_);
-  claimed_.fetch_sub(claim.segments, std::memory_order_relaxed);
-  claim.segments = 0;
-  claimants_.erase(std::remove(claimants_.begin(), claimants_.end(), &claim), claimants_.end());
+  claimed_.fetch_sub(appender.claimed_segments, std::memory_order_relaxed);
+  appender.claimed_segments = 0;
+  claimants_.erase(std::remove(claimants_.begin(), claimants_.end(), &appender), claimants_.end());
 }
 
 Version Log::draw_version() {
@@ -81,6 +88,26 @@ Version Log::draw_version() {
   const std::uint64_t next = arena_.head().version.load(std::memory_order_relaxed) + 1;
   arena_.head().version.store(next, std::memory_order_release);
   return {next};
+}
+
+Version Log::hold_version(Appender& appender) {
+  const std::lock_guard guard(lock_);
+  const std::uint64_t next = arena_.head().version.load(std::memory_order_relaxed) + 1;
+  arena_.head().version.store(next, std::memory_order_release);
+  appender.holds_version = true;
+  holders_.fetch_add(1, std::memory_order_relaxed);
+  appender.stamp.store(next, std::memory_order_relaxed);
+  return {next};
+}
+
+std::uint64_t Log::lowest_held(std::uint64_t next) const {
+  if (holders_.load(std::memory_order_relaxed) == 0) return next;
+  std::uint64_t lowest = next;
+  for (const Appender& appender : appenders_) {
+    const std::uint64_t stamp = appender.stamp.load(std::memory_order_relaxed);
+    if (stamp != 0) lowest = std::min(lowest, stamp);
+  }
+  return lowest;
 }
 
 std::uint32_t Log::open_room(Stream stream) const {
@@ -91,10 +118,10 @@ std::uint32_t Log::open_room(Stream stream) const {
          arena_.segment({open}).used_bytes.load(std::memory_order_relaxed);
 }
 
-bool Log::open_segment(Stream stream, std::uint32_t leave, RoomClaim* claim) {
+bool Log::open_segment(Stream stream, std::uint32_t leave, Appender* appender) {
   if (free_.size() <= leave) return false;
-  if (claim != nullptr && claim->segments > 0) {
-    --claim->segments;
+  if (appender != nullptr && appender->claimed_segments > 0) {
+    --appender->claimed_segments;
     claimed_.fetch_sub(1, std::memory_order_relaxed);
   }
   seal(stream);
@@ -113,6 +140,7 @@ bool Log::open_segment(Stream stream, std::uint32_t leave, RoomClaim* claim) {
   segment.used_bytes.store(kSegmentHeaderBytes, std::memory_order_release);
   segment.state.store(SegmentState::kOpen, std::memory_order_release);
   open_[index_of(stream)] = id.value;
+  announcer_.on_opened(id);
   return true;
 }
 
@@ -196,6 +224,7 @@ void Log::retire(SegmentId id) {
   const std::lock_guard guard(lock_);
   arena_.segment(id).state.store(SegmentState::kRetired, std::memory_order_relaxed);
   retired_.push_back({id, grace_.retire()});
+  announcer_.on_retired(id, {arena_.head().version.load(std::memory_order_relaxed)});
   retired_count_.store(static_cast<std::uint32_t>(retired_.size()), std::memory_order_relaxed);
 }
 
@@ -230,6 +259,7 @@ void Log::collect() {
   const auto reusable = [this](const Retired& retired) {
     // The grace period first: a reader pins within its turn, so once every turn that could see the segment is over, its
     // pins can only go down. The other way round a pin could come between the two questions.
+    if (!announcer_.may_be_reused(retired.id, followers_past_)) return false;
     if (!grace_.passed(retired.ticket) || pins_[retired.id.value].load(std::memory_order_acquire) != 0) return false;
     release(retired.id);
     return true;
@@ -237,6 +267,46 @@ void Log::collect() {
   retired_.erase(std::remove_if(retired_.begin(), retired_.end(), reusable), retired_.end());
   retired_count_.store(static_cast<std::uint32_t>(retired_.size()), std::memory_order_relaxed);
   free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
+}
+
+void Log::begin_announcing() {
+  const std::lock_guard guard(lock_);
+  announcer_.begin(appenders_);
+  followers_past_ = 0;
+  announcing_.store(true, std::memory_order_relaxed);
+}
+
+void Log::end_announcing() {
+  const std::lock_guard guard(lock_);
+  announcer_.end();
+  announcing_.store(false, std::memory_order_relaxed);
+}
+
+LogHead Log::announce(std::size_t most, std::vector<Change>& out) {
+  const std::lock_guard guard(lock_);
+  const Version version = announcer_.collect(appenders_, most, out);
+  const Superblock& head = arena_.head();
+  return {
+      version, {head.flush_version.load(std::memory_order_relaxed)}, {head.flush_at.load(std::memory_order_relaxed)}};
+}
+
+void Log::describe(std::vector<AnnouncedSegment>& out) const {
+  const std::lock_guard guard(lock_);
+  announcer_.describe(out);
+}
+
+void Log::set_followers_past(std::uint64_t retirement) {
+  {
+    const std::lock_guard guard(lock_);
+    if (retirement <= followers_past_) return;
+    followers_past_ = retirement;
+  }
+  collect();
+}
+
+void Log::note_evicted(SegmentId id, std::uint32_t up_to, Version stamp) {
+  const std::lock_guard guard(lock_);
+  announcer_.on_evicted(id, up_to, stamp);
 }
 
 void Log::set_usable(std::uint32_t segments) {
@@ -251,12 +321,29 @@ void Log::set_usable(std::uint32_t segments) {
   free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
 }
 
-void Log::adopt() {
+void Log::forget_queues() {
+  free_.clear();
+  withheld_.clear();
+  retired_.clear();
+  for (unsigned stream = 0; stream < kStreams; ++stream) {
+    sealed_[stream].clear();
+    sealed_count_[stream].store(0, std::memory_order_relaxed);
+    open_[stream] = kNone;
+  }
+}
+
+void Log::adopt(bool readers_may_be_left) {
   const std::lock_guard guard(lock_);
+  forget_queues();
   std::vector<SegmentId> used;
   for (std::uint32_t i = arena_.segment_count(); i-- > 0;) {
     SegmentEntry& segment = arena_.segment({i});
-    if (arena_.live({i}).load(std::memory_order_relaxed) == 0) {
+    const SegmentState state = segment.state.load(std::memory_order_relaxed);
+    const bool lives = state != SegmentState::kRetired && arena_.live({i}).load(std::memory_order_relaxed) != 0;
+    if (!lives && readers_may_be_left && state != SegmentState::kFree) {
+      segment.state.store(SegmentState::kRetired, std::memory_order_relaxed);
+      retired_.push_back({{i}, grace_.retire()});
+    } else if (!lives) {
       segment.used_bytes.store(0, std::memory_order_relaxed);
       segment.state.store(SegmentState::kFree, std::memory_order_relaxed);
       free_.push_back({i});
@@ -280,7 +367,9 @@ void Log::adopt() {
     open_[index_of(stream)] = id.value;
     if (!was_open) seal(stream);
   }
+  withhold();
   free_count_.store(static_cast<std::uint32_t>(free_.size()), std::memory_order_relaxed);
+  retired_count_.store(static_cast<std::uint32_t>(retired_.size()), std::memory_order_relaxed);
 }
 
 }  // namespace lmc::store

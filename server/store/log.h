@@ -18,9 +18,12 @@
 #include <optional>
 #include <vector>
 
+#include "server/store/announcer.h"
 #include "server/store/arena.h"
+#include "server/store/change.h"
 #include "server/store/grace.h"
 #include "server/store/spin_lock.h"
+#include "server/store/unsettled.h"
 
 namespace lmc::store {
 
@@ -33,26 +36,38 @@ inline constexpr std::uint32_t kNoteReserve = 1;
 // that what is too much can be deleted.
 inline constexpr std::uint32_t kFreeWhileShrinking = kSurvivorReserve + 1;
 
-// Free segments promised to one session, so that writers do not take from each other the room that each of them made.
-struct RoomClaim {
-  std::uint32_t segments = 0;  // under the log's lock
+// What one session, or the reclaimer, has to do with the log at the moment: at most one append under way, and free
+// segments promised to it, so that writers do not take from each other the room that each of them made.
+//
+// Who follows the log (announce()) must know what is not complete yet. So an append's place and stamp stand here from
+// its reservation, under the log's lock, to its completion; cleared with release, read with acquire under the lock.
+struct alignas(64) Appender {
+  std::uint32_t claimed_segments = 0;     // under the log's lock
+  bool holds_version = false;             // of the owner: a large item is complete only with its last record
+  std::atomic<std::uint64_t> address{0};  // of the record that is being filled; 0: none
+  // Versions below it are not held up by this append: the one it drew or will have drawn behind it, or a lower one that
+  // somebody holds, for what that one appends next may lie behind this. 0: nothing is held up.
+  std::atomic<std::uint64_t> stamp{0};
 };
 
 class Log {
  public:
-  Log(Arena& arena, Grace& grace, std::uint32_t note_reserve = 0);
+  Log(Arena& arena, Grace& grace, std::uint32_t note_reserve = 0, unsigned appenders = 1);
+  [[nodiscard]] Appender& appender(unsigned i) { return appenders_[i]; }
 
   struct Reservation {
     RecordHeader* record = nullptr;
     LogAddress address;
+    Appender* appender = nullptr;
   };
   // Who draws: a mutation draws the next version, a relocated record keeps its own.
   struct Draw {
     Version keep{0};  // 0: draw the next
   };
-  // A segment that has to be opened comes from `claim` while that has some; what others claim is left to them.
+  // A segment that has to be opened comes from the appender's claim while that has some; what others claim is left to
+  // them. Without an appender nobody may follow the log.
   [[nodiscard]] std::optional<Reservation> reserve(Stream stream, const RecordShape& shape, Draw draw,
-                                                   Purpose purpose = Purpose::kItem, RoomClaim* claim = nullptr);
+                                                   Purpose purpose = Purpose::kItem, Appender* appender = nullptr);
   // Free segments that an append of this purpose leaves to others.
   [[nodiscard]] std::uint32_t left_by(Purpose purpose) const {
     return purpose == Purpose::kMove ? 0 : kSurvivorReserve + (purpose == Purpose::kItem ? note_reserve_ : 0);
@@ -65,18 +80,33 @@ class Log {
   };
   // Promises so many free segments beyond what this purpose leaves and others have claimed. Who is not given them waits
   // in a queue until it takes them with a later call or drops its claim.
-  [[nodiscard]] Claimed take_claim(RoomClaim& claim, std::uint32_t segments, Purpose purpose);
-  void drop_claim(RoomClaim& claim);
+  [[nodiscard]] Claimed take_claim(Appender& appender, std::uint32_t segments, Purpose purpose);
+  void drop_claim(Appender& appender);
   [[nodiscard]] std::uint32_t claimed_segments() const { return claimed_.load(std::memory_order_relaxed); }
 
   // The record is filled and its checksum sealed.
   void complete(const Reservation& reservation) {
+    if (Appender* const appender = reservation.appender; appender != nullptr) {
+      appender->address.store(0, std::memory_order_release);
+      if (!appender->holds_version) appender->stamp.store(0, std::memory_order_release);
+    }
     // Release pairs with the reclaimer's acquire in take_oldest(): what it walks is complete.
     open_appends_[arena_.segment_of(reservation.address).value].fetch_sub(1, std::memory_order_release);
   }
   // The version the next mutation will draw is larger than this one.
   [[nodiscard]] Version last_version() const { return {arena_.head().version.load(std::memory_order_acquire)}; }
   [[nodiscard]] Version draw_version();
+  // Draws a version for what takes several appends, or none. Until release_version() no follower passes it.
+  [[nodiscard]] Version hold_version(Appender& appender);
+  void release_version(Appender& appender) {
+    end_hold(appender);
+    appender.stamp.store(0, std::memory_order_release);
+  }
+  // The version is complete with the append that is under way.
+  void end_hold(Appender& appender) {
+    appender.holds_version = false;
+    holders_.fetch_sub(1, std::memory_order_relaxed);
+  }
 
   // Bytes left in a stream's open segment.
   [[nodiscard]] std::uint32_t open_room(Stream stream) const;
@@ -131,10 +161,27 @@ class Log {
   // How many segments may hold data; more than that are withheld as they become free.
   void set_usable(std::uint32_t segments);
 
+  // --- followers (change.h); one thread at a time ----------------------------------------------------------------
+  // While somebody follows, a segment that was retired is free only when they are past it too.
+  void begin_announcing();
+  void end_announcing();
+  [[nodiscard]] bool announcing() const { return announcing_.load(std::memory_order_relaxed); }
+  // Appends what is new to `out`, about `most` changes at most.
+  [[nodiscard]] LogHead announce(std::size_t most, std::vector<Change>& out);
+  [[nodiscard]] Unsettled& unsettled() { return unsettled_; }
+  // A copy remembers too what its readers' answers depend on.
+  void set_copy(bool is_copy) { announcing_.store(is_copy, std::memory_order_relaxed); }
+  // All segments as they were announced.
+  void describe(std::vector<AnnouncedSegment>& out) const;
+  // Followers have no reader left in what was retired up to this number (Change::sequence).
+  void set_followers_past(std::uint64_t retirement);
+  // The reclaimer: in [.., up_to) of the segment nothing is found any more, as of this version.
+  void note_evicted(SegmentId id, std::uint32_t up_to, Version stamp);
+
   // After a restart: of the segments that hold something living each stream's open one stays open (so that, without
   // eviction, what the reclaimer began to move has its place); the others are sealed and queued by age; the rest is
-  // free.
-  void adopt();
+  // free. `readers_may_be_left`: in what is retired (a follower's memory becomes a primary's); else nobody is.
+  void adopt(bool readers_may_be_left = false);
 
   [[nodiscard]] UnixSeconds now() const { return {now_.load(std::memory_order_relaxed)}; }
   void set_now(UnixSeconds now) { now_.store(now.value, std::memory_order_relaxed); }
@@ -150,10 +197,13 @@ class Log {
   [[nodiscard]] std::atomic<std::uint32_t>& expiring_bytes(LogAddress address, UnixSeconds expiry) const;
 
   // All with lock_ held.
-  [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave, RoomClaim* claim);
+  // The lowest version that is held, or `next`.
+  [[nodiscard]] std::uint64_t lowest_held(std::uint64_t next) const;
+  [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave, Appender* appender);
   void seal(Stream stream);
   void release(SegmentId id);
   void withhold();
+  void forget_queues();
 
   Arena& arena_;
   Grace& grace_;
@@ -164,9 +214,15 @@ class Log {
   std::vector<SegmentId> withheld_;                // under lock_
   std::deque<SegmentId> sealed_[kStreams];         // under lock_, oldest first
   std::vector<Retired> retired_;                   // under lock_
-  std::deque<const RoomClaim*> claimants_;         // under lock_, who waits for longest first
-  std::atomic<std::uint32_t> claimed_{0};          // changed under lock_; the sum of all claims
-  std::atomic<std::uint32_t> free_count_{0};       // sizes of the above, for those who only want to know
+  std::uint64_t followers_past_ = 0;               // under lock_
+  std::vector<Appender> appenders_;                // each its owner's; see Appender
+  std::atomic<std::uint32_t> holders_{0};          // raised under lock_
+  Unsettled unsettled_;
+  Announcer announcer_;                       // under lock_
+  std::atomic<bool> announcing_{false};       // changed under lock_
+  std::deque<const Appender*> claimants_;     // under lock_, who waits for longest first
+  std::atomic<std::uint32_t> claimed_{0};     // changed under lock_; the sum of all claims
+  std::atomic<std::uint32_t> free_count_{0};  // sizes of the above, for those who only want to know
   std::atomic<std::uint32_t> retired_count_{0};
   std::atomic<std::uint32_t> sealed_count_[kStreams] = {};
   std::atomic<std::uint32_t> usable_{0};

@@ -120,7 +120,7 @@ Stream Mutation::stream_for_put() {
 bool Mutation::append_item(const NewItem& item, std::span<const std::string_view> value_parts, Appended& out) {
   Session::State& state = *session_.state_;
   out.shape = item_shape(item, key_.bytes, total_size(value_parts));
-  const auto reservation = state.parts.log.reserve(stream_for_put(), out.shape, {}, Purpose::kItem, &state.claim);
+  const auto reservation = state.parts.log.reserve(stream_for_put(), out.shape, {}, Purpose::kItem, &state.appender);
   if (!reservation) {
     wants_room(out.shape.record_bytes());
     return false;
@@ -150,11 +150,12 @@ bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_v
 
   if (!found_) (void)state.parts.ghost.take(key_);  // large items stay in the fresh stream, but this one has come back
   // The chunks carry the version that the item is about to have.
-  const Version version = log.draw_version();
+  const Version version = log.hold_version(state.appender);
   std::vector<std::uint64_t> directory{total};
   std::vector<RecordShape> shapes;
   const auto take_back = [&] {
     for (std::size_t i = 0; i < shapes.size(); ++i) log.count_dead({directory[i + 1]}, shapes[i]);
+    log.release_version(state.appender);
     wants_room(total + total / 8 + 2 * state.parts.arena.segment_bytes());
     return false;
   };
@@ -163,7 +164,7 @@ bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_v
     const std::uint64_t open = log.open_room(Stream::kFresh);
     const std::uint64_t room = (open >= least + overhead ? open : segment_room) - overhead;
     chunk.payload_bytes = static_cast<std::uint32_t>(std::min(room, total - done));
-    const auto place = log.reserve(Stream::kFresh, chunk, {version}, Purpose::kItem, &state.claim);
+    const auto place = log.reserve(Stream::kFresh, chunk, {version}, Purpose::kItem, &state.appender);
     if (!place) return take_back();
     NewItem numbered;
     numbered.client_flags = static_cast<std::uint32_t>(shapes.size());
@@ -183,9 +184,10 @@ bool Mutation::append_chunked(const NewItem& item, std::span<const std::string_v
 
   out.shape = item_shape(item, key_.bytes, directory.size() * sizeof(std::uint64_t));
   out.shape.flags = static_cast<std::uint8_t>(out.shape.flags | static_cast<std::uint8_t>(RecordFlag::kChunked));
-  const auto reservation = log.reserve(Stream::kFresh, out.shape, {version}, Purpose::kItem, &state.claim);
+  const auto reservation = log.reserve(Stream::kFresh, out.shape, {version}, Purpose::kItem, &state.appender);
   if (!reservation) return take_back();
   out.reservation = *reservation;
+  log.end_hold(state.appender);
   char* payload = write_front(*reservation->record, item, key_.bytes);
   std::memcpy(payload, directory.data(), directory.size() * sizeof(std::uint64_t));
   reservation->record->set_expiry(item.expiry);
@@ -209,6 +211,7 @@ void Mutation::publish(const Appended& appended) {
     wants_room(appended.shape.record_bytes());
     parts.log.count_live(address, appended.shape);
     account_dead(parts.arena, parts.log, address);
+    appended.reservation.record->make_void();  // no follower may find room for it either
     parts.log.complete(appended.reservation);
     return;
   }
@@ -223,12 +226,14 @@ void Mutation::publish(const Appended& appended) {
 
 // Deletes and touches need room in a full log too: they have a reserve of their own, and are dead as soon as they are
 // applied, so that their segment is free again with the next compaction.
-bool Mutation::append_note(RecordKind kind, UnixSeconds expiry, const Access& access) {
+//
+// Complete only when applied here: a follower that is told of a touch is then sure to get the item's bytes with it.
+bool Mutation::append_note(RecordKind kind, UnixSeconds expiry, const Access& access, Appended& out) {
   Session::State& state = *session_.state_;
   RecordShape shape;
   shape.kind = kind;
   shape.key_bytes = static_cast<std::uint8_t>(key_.bytes.size());
-  const auto reservation = state.parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote, &state.claim);
+  const auto reservation = state.parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote, &state.appender);
   if (!reservation) {
     wants_room(shape.record_bytes(), Purpose::kNote);
     return false;
@@ -238,18 +243,21 @@ bool Mutation::append_note(RecordKind kind, UnixSeconds expiry, const Access& ac
   record.set_expiry(expiry);
   record.set_access(access);
   record.seal_checksum();
-  state.parts.log.complete(*reservation);
   state.appended_bytes += shape.record_bytes();
+  if (state.parts.log.announcing()) state.parts.log.unsettled().note(key_, record.version());
+  out = {*reservation, shape};
   return true;
 }
 
 bool Mutation::touch(UnixSeconds expiry) {
   Store::Parts& parts = session_.state_->parts;
   RecordHeader& record = parts.arena.record(found_.slot.address());
-  if (!append_note(RecordKind::kTouch, expiry, record.access())) return false;
+  Appended note;
+  if (!append_note(RecordKind::kTouch, expiry, record.access(), note)) return false;
   const UnixSeconds before = record.expiry();
   record.set_expiry(expiry);
   account_touched(parts.arena, parts.log, found_.slot.address(), before, expiry);
+  parts.log.complete(note.reservation);
   return true;
 }
 
@@ -258,23 +266,22 @@ bool Mutation::set_state(bool stale, bool win_sent) {
   Access access = record.access();
   access.stale = stale;
   access.win_sent = win_sent;
-  if (!append_note(RecordKind::kTouch, record.expiry(), access)) return false;
-  for (;;) {  // readers change the time and the fetched bit of the same word
-    const std::uint32_t word = record.access_word();
-    Access renewed = Access::unpacked(word);
-    renewed.stale = stale;
-    renewed.win_sent = win_sent;
-    if (record.replace_access(word, renewed.packed())) return true;
-  }
+  Appended note;
+  if (!append_note(RecordKind::kTouch, record.expiry(), access, note)) return false;
+  record.set_state(stale, win_sent);
+  session_.state_->parts.log.complete(note.reservation);
+  return true;
 }
 
 bool Mutation::erase() {
   if (!found_) return true;
   Store::Parts& parts = session_.state_->parts;
-  if (!append_note(RecordKind::kDelete, kNeverExpires, {})) return false;
+  Appended note;
+  if (!append_note(RecordKind::kDelete, kNeverExpires, {}, note)) return false;
   const LogAddress address = found_.slot.address();
   parts.index.erase(found_);
   account_dead(parts.arena, parts.log, address);
+  parts.log.complete(note.reservation);
   found_ = {};
   current_ = {};
   return true;

@@ -1,12 +1,15 @@
 // The objects a store is made of, put together, and what a session keeps. Private to server/store.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "server/store/arena.h"
+#include "server/store/follower.h"
 #include "server/store/ghost.h"
 #include "server/store/grace.h"
 #include "server/store/index.h"
@@ -38,7 +41,10 @@ struct Store::Parts {
   Log log;
   Ghost ghost;
   Reclaimer reclaimer;
-  SpinLock flush_lock;  // the order of flushes is the order of its holders
+  Follower follower;
+  std::function<void()> room_wanted;   // set before the log announces
+  std::atomic<bool> following{false};  // changed while no session is in a turn
+  SpinLock flush_lock;                 // the order of flushes is the order of its holders
   Opened opened = Opened::kEmpty;
   std::string opening_report;
   // One tally per session slot; it outlives the session.
@@ -49,11 +55,14 @@ struct Store::Parts {
 };
 
 struct Session::State {
-  explicit State(Store::Parts& parts_) : parts(parts_), slot(parts_.take_slot()), tally(parts_.tallies[slot]) {}
+  explicit State(Store::Parts& parts_)
+      : parts(parts_), slot(parts_.take_slot()), tally(parts_.tallies[slot]), appender(parts_.log.appender(slot)) {}
   ~State() { parts.give_back_slot(slot); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
+  // An answer about the key, found so, is being given.
+  void depend_on(const HashedKey& key, const Index::Found& found);
   // With parts.flush_lock held: everything stored up to now is dead.
   void flush_everything();
 
@@ -62,7 +71,8 @@ struct Session::State {
   Tally& tally;
   UnixSeconds now;
   Session::Miss last_miss = Session::Miss::kAbsent;
-  RoomClaim claim;                   // while a mutation that had to make room is tried again
+  Version dependency;  // Session::dependency()
+  Appender& appender;
   std::uint64_t appended_bytes = 0;  // since the last share of reclaiming was done
 };
 

@@ -34,11 +34,12 @@ void FreshShare::adapt(const Ghost::Returns& fresh, const Ghost::Returns& surviv
   share_ = std::clamp(share_ + towards_fresh * kSegmentsPerEviction / all, least_, kMostShare);
 }
 
-Reclaimer::Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy,
-                     EvictionObserver* observer)
+Reclaimer::Reclaimer(Arena& arena, Index& index, Log& log, Appender& appender, Ghost& ghost,
+                     const ReclaimPolicy& policy, EvictionObserver* observer)
     : arena_(arena),
       index_(index),
       log_(log),
+      appender_(appender),
       ghost_(ghost),
       policy_(policy),
       observer_(observer),
@@ -165,7 +166,19 @@ void Reclaimer::refresh_expired_shares(UnixSeconds now) {
   }
 }
 
+// To followers the evictions of a batch are one mutation with a version of its own: drawn before the first, held until
+// all are done and noted.
 bool Reclaimer::walk_batch(UnixSeconds now, Tally& tally) {
+  if (!log_.announcing()) return handle_batch(now, tally);
+  batch_version_ = log_.hold_version(appender_);
+  const bool done = handle_batch(now, tally);
+  log_.note_evicted(victim_->id, victim_->offset, batch_version_);
+  log_.release_version(appender_);
+  batch_version_ = {};
+  return done;
+}
+
+bool Reclaimer::handle_batch(UnixSeconds now, Tally& tally) {
   const std::uint32_t end = arena_.segment(victim_->id).used_bytes.load(std::memory_order_relaxed);
   std::array<Candidate, kBatch> batch;
   std::size_t count = 0;
@@ -277,6 +290,7 @@ void Reclaimer::drop(const Index::Found& found, const HashedKey& key, UnixSecond
                                                                std::memory_order_relaxed);
   if (observer_ != nullptr) observer_->on_eviction(item, now);
   ghost_.insert(key, victim_->stream);
+  log_.unsettled().note(key, batch_version_);
   index_.erase(found);
   account_dead(arena_, log_, address);
 }
@@ -284,7 +298,7 @@ void Reclaimer::drop(const Index::Found& found, const HashedKey& key, UnixSecond
 std::optional<LogAddress> Reclaimer::copy(const RecordHeader& record, UnixSeconds expiry, Tally& tally,
                                           const std::optional<MovedChunk>& renewed) {
   const RecordShape shape = record.shape();
-  const auto reservation = log_.reserve(destination(), shape, {record.version()}, Purpose::kMove);
+  const auto reservation = log_.reserve(destination(), shape, {record.version()}, Purpose::kMove, &appender_);
   if (!reservation) return std::nullopt;
   reservation->record->copy_from(record);
   if (renewed) reservation->record->set_chunk_address(renewed->number, renewed->to);

@@ -79,7 +79,8 @@ class FreshShare {
 class Reclaimer {
  public:
   // `observer`: who is told of evictions, or nobody.
-  Reclaimer(Arena& arena, Index& index, Log& log, Ghost& ghost, const ReclaimPolicy& policy,
+  // `appender`: its own.
+  Reclaimer(Arena& arena, Index& index, Log& log, Appender& appender, Ghost& ghost, const ReclaimPolicy& policy,
             EvictionObserver* observer = nullptr);
 
   [[nodiscard]] SpinLock& lock() { return lock_; }
@@ -90,6 +91,9 @@ class Reclaimer {
   [[nodiscard]] std::uint32_t last_evicted_idle_s(Stream stream) const {
     return last_evicted_idle_s_[static_cast<std::size_t>(stream)].load(std::memory_order_relaxed);
   }
+
+  // The segment in hand is no longer this log's. Under lock().
+  void forget_victim() { victim_.reset(); }
 
   // Segments that should be free and are not.
   [[nodiscard]] std::uint32_t shortage() const;
@@ -132,6 +136,7 @@ class Reclaimer {
   void refresh_expired_shares(UnixSeconds now);
   // False: no room to move what must be kept.
   [[nodiscard]] bool walk_batch(UnixSeconds now, Tally& tally);
+  [[nodiscard]] bool handle_batch(UnixSeconds now, Tally& tally);
   [[nodiscard]] bool handle_item(const Candidate& candidate, UnixSeconds now, Tally& tally);
   [[nodiscard]] bool handle_chunk(const Candidate& candidate, UnixSeconds now, Tally& tally);
   [[nodiscard]] bool keeps(std::uint8_t frequency) const;
@@ -145,12 +150,14 @@ class Reclaimer {
   Arena& arena_;
   Index& index_;
   Log& log_;
+  Appender& appender_;
   Ghost& ghost_;
   ReclaimPolicy policy_;
   EvictionObserver* const observer_;
   FreshShare fresh_share_;
   SpinLock lock_;
   std::optional<Victim> victim_;
+  Version batch_version_;  // while somebody follows: what the evictions of the batch in hand are known by
   std::vector<std::uint8_t> expired_share_;  // per segment, of its used bytes, in 255ths; estimated
   std::uint32_t refresh_at_ = 0;
   std::uint32_t sweep_from_ = 0;

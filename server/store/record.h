@@ -23,6 +23,7 @@ enum class RecordKind : std::uint8_t {
   kTouch = 3,   // the key's item has the expiry and state of this record
   kFlush = 4,   // payload: 4 bytes; 0: every older record is dead; else the second at which such a flush is to come
   kChunk = 5,   // a part of a large item's value; client_flags is its number in the directory
+  kVoid = 6,    // nothing: an item for which the index had no room
 };
 
 enum class RecordFlag : std::uint8_t {
@@ -112,6 +113,17 @@ class RecordHeader {
     return access_.compare_exchange_strong(expected, desired, std::memory_order_relaxed);
   }
 
+  // Readers change the time and the fetched bit of the same word.
+  void set_state(bool stale, bool win_sent) {
+    for (;;) {
+      const std::uint32_t word = access_word();
+      Access renewed = Access::unpacked(word);
+      renewed.stale = stale;
+      renewed.win_sent = win_sent;
+      if (replace_access(word, renewed.packed())) return;
+    }
+  }
+
   [[nodiscard]] const char* body() const { return reinterpret_cast<const char*>(this) + kRecordHeaderBytes; }
   [[nodiscard]] char* body() { return reinterpret_cast<char*>(this) + kRecordHeaderBytes; }
 
@@ -119,6 +131,11 @@ class RecordHeader {
   [[nodiscard]] std::uint32_t computed_checksum() const;
   [[nodiscard]] bool checksum_matches() const { return checksum_ == computed_checksum(); }
   void seal_checksum() { checksum_ = computed_checksum(); }
+  // Before it is complete.
+  void make_void() {
+    identity_ = (identity_ & ~std::uint64_t{7}) | static_cast<std::uint64_t>(RecordKind::kVoid);
+    seal_checksum();
+  }
   // Makes this record, reserved with the shape and version of `from`, its copy.
   void copy_from(const RecordHeader& from) {
     std::memcpy(body(), from.body(), from.record_bytes() - kRecordHeaderBytes);

@@ -81,7 +81,7 @@ class Walk {
         const LogAddress address{arena_.start_of(id).offset + end};
         const RecordHeader& record = arena_.record(address);
         const auto kind = record.kind();
-        const bool known = kind >= RecordKind::kItem && kind <= RecordKind::kChunk;
+        const bool known = kind >= RecordKind::kItem && kind <= RecordKind::kVoid;
         if (!known || end + record.record_bytes() > claimed) break;
         meet(address, record);
         end += record.record_bytes();

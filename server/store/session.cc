@@ -53,7 +53,7 @@ void Session::begin_turn(UnixSeconds now) {
     const std::uint32_t at = flush_at.load(std::memory_order_relaxed);
     return at != 0 && at <= now.value;
   };
-  if (!due()) return;
+  if (!due() || parts.following.load(std::memory_order_relaxed)) return;
   const std::lock_guard guard(parts.flush_lock);
   if (!due()) return;  // another session was first
   state_->flush_everything();
@@ -62,6 +62,7 @@ void Session::begin_turn(UnixSeconds now) {
 
 void Session::end_turn() {
   Store::Parts& parts = state_->parts;
+  if (parts.following.load(std::memory_order_relaxed)) return parts.grace.leave(state_->slot);
   const std::uint32_t shortage = parts.reclaimer.shortage();
   if ((shortage > 0 || parts.reclaimer.sweep_due()) && parts.reclaimer.lock().try_lock()) {
     parts.grace.enter(state_->slot);  // nothing found earlier in the turn is used any more
@@ -96,6 +97,7 @@ void Session::prefetch_record(const HashedKey& key) const {
 ItemView Session::find(const HashedKey& key) {
   Store::Parts& parts = state_->parts;
   const Index::Found found = parts.index.find(key);
+  if (parts.log.announcing()) state_->depend_on(key, found);
   if (!found) {
     state_->last_miss = Miss::kAbsent;
     return {};
@@ -104,8 +106,23 @@ ItemView Session::find(const HashedKey& key) {
   const Life life = life_of(record, parts.arena.head(), state_->now);
   if (life == Life::kAlive) return ItemView(parts.arena, record, found.place);
   state_->last_miss = life == Life::kExpired ? Miss::kExpired : Miss::kFlushed;
-  bury_if_dead(key);
+  if (!parts.following.load(std::memory_order_relaxed)) bury_if_dead(key);
   return {};
+}
+
+void Session::State::depend_on(const HashedKey& key, const Index::Found& found) {
+  const Version change = parts.log.unsettled().of(key);
+  const Version flush{parts.arena.head().flush_version.load(std::memory_order_relaxed)};
+  dependency = std::max({dependency, change, flush});
+  if (found) dependency = std::max(dependency, parts.arena.record(found.slot.address()).version());
+}
+
+Version Session::dependency() const {
+  return state_->dependency;
+}
+
+void Session::forget_dependency() {
+  state_->dependency = {};
 }
 
 void Session::bury_if_dead(const HashedKey& key) {
@@ -161,11 +178,13 @@ MutateResult Session::mutate_with(const HashedKey& key, std::uint64_t value_byte
       wanted = mutation.wanted_bytes_;
       purpose = mutation.wanted_for_;
     }
-    if (made_room) parts.log.drop_claim(state_->claim);
+    if (made_room) parts.log.drop_claim(state_->appender);
     done = wanted == 0;
   }
+  // Whatever it did or did not find: nothing later was there to be seen.
+  if (parts.log.announcing()) state_->dependency = parts.log.last_version();
   if (!done) {
-    parts.log.drop_claim(state_->claim);
+    parts.log.drop_claim(state_->appender);
     state_->tally.add(Count::kOutOfMemory);
     return MutateResult::kNoMemory;
   }
@@ -185,8 +204,9 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
   bool nothing_found = false;
   for (unsigned waits = 0; waits < kMaxGraceWaits;) {
     parts.grace.enter(state_->slot);  // between two tries of a mutation this session holds nothing
+    if (parts.log.announcing() && parts.room_wanted) parts.room_wanted();
     parts.log.collect();
-    const Log::Claimed outcome = parts.log.take_claim(state_->claim, static_cast<std::uint32_t>(wanted), purpose);
+    const Log::Claimed outcome = parts.log.take_claim(state_->appender, static_cast<std::uint32_t>(wanted), purpose);
     if (outcome == Log::Claimed::kTaken) return true;
     const std::uint32_t claimed = parts.log.claimed_segments();
     const std::uint32_t coming = parts.log.free_segments() + parts.log.retired_segments();
@@ -220,6 +240,7 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
 void Session::flush_all() {
   const std::lock_guard guard(state_->parts.flush_lock);
   state_->flush_everything();
+  if (state_->parts.log.announcing()) state_->dependency = state_->parts.log.last_version();
   // Only now: killed in between, the flush to come is not lost with this one.
   state_->parts.arena.head().flush_at.store(0, std::memory_order_release);
 }
@@ -229,18 +250,17 @@ void Session::State::flush_everything() {
   RecordShape shape;
   shape.kind = RecordKind::kFlush;
   shape.payload_bytes = 4;
-  Version version;
-  auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote);
-  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove);
+  auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote, &appender);
+  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove, &appender);
   if (reservation) {
     std::memset(reservation->record->body(), 0, shape.payload_bytes);
     reservation->record->seal_checksum();
-    version = reservation->record->version();
-    parts.log.complete(*reservation);
+    head.flush_version.store(reservation->record->version().value, std::memory_order_relaxed);
+    parts.log.complete(*reservation);  // only now: who follows the log takes both or none
   } else {
-    version = parts.log.draw_version();
+    head.flush_version.store(parts.log.hold_version(appender).value, std::memory_order_relaxed);
+    parts.log.release_version(appender);
   }
-  head.flush_version.store(version.value, std::memory_order_relaxed);
 }
 
 void Session::flush_all_at(UnixSeconds at) {
@@ -249,14 +269,15 @@ void Session::flush_all_at(UnixSeconds at) {
   shape.kind = RecordKind::kFlush;
   shape.payload_bytes = 4;
   const std::lock_guard guard(parts.flush_lock);
-  auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote);
-  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove);
+  Appender& appender = state_->appender;
+  auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote, &appender);
+  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove, &appender);
+  parts.arena.head().flush_at.store(at.value, std::memory_order_relaxed);
   if (reservation) {
     std::memcpy(reservation->record->body(), &at.value, sizeof at.value);
     reservation->record->seal_checksum();
     parts.log.complete(*reservation);
   }
-  parts.arena.head().flush_at.store(at.value, std::memory_order_relaxed);
 }
 
 Session::Scan::Scan(Session& session) : session_(session), index_(session.state_->parts.index) {}
@@ -276,7 +297,7 @@ void Session::Scan::step(unsigned buckets, const std::function<void(const ItemVi
 
 void Session::crawl(std::uint64_t& cursor, unsigned buckets) {
   Store::Parts& parts = state_->parts;
-  const std::uint64_t end = parts.index.bucket_count();
+  const std::uint64_t end = parts.following.load(std::memory_order_relaxed) ? cursor : parts.index.bucket_count();
   for (unsigned n = 0; n < buckets && cursor < end; ++n, ++cursor) {
     parts.index.visit_bucket(cursor, [&](const Index::Found& found) {
       const RecordHeader& record = parts.arena.record(found.slot.address());

@@ -35,9 +35,10 @@ Store::Parts::Parts(const StoreOptions& given)
       arena(arena_options(given)),
       grace(given.max_sessions),
       index(arena),
-      log(arena, grace, given.evict ? 0 : kNoteReserve),
+      log(arena, grace, given.evict ? 0 : kNoteReserve, given.max_sessions + 1),
       ghost(given.memory_bytes / kBytesPerGhostEntry),
-      reclaimer(arena, index, log, ghost, policy_of(given), given.evictions),
+      reclaimer(arena, index, log, log.appender(given.max_sessions), ghost, policy_of(given), given.evictions),
+      follower(arena, index, log, grace),
       tallies(given.max_sessions),
       slots_taken(given.max_sessions, false) {
   log.set_now(given.now);
@@ -158,6 +159,52 @@ void Store::reset_counters() {
   const auto sums = parts_->totals();
   const std::lock_guard guard(parts_->slots_lock);
   parts_->reset_base = sums;
+}
+
+std::span<char> Store::log_memory() const {
+  const Arena& arena = parts_->arena;
+  return {arena.at({0}), arena.segment_count() * arena.segment_bytes()};
+}
+
+void Store::begin_announcing(std::function<void()> room_wanted) {
+  parts_->room_wanted = std::move(room_wanted);
+  parts_->log.begin_announcing();
+}
+
+void Store::end_announcing() {
+  parts_->log.end_announcing();
+}
+
+LogHead Store::announce(std::size_t most, std::vector<Change>& out) {
+  return parts_->log.announce(most, out);
+}
+
+void Store::describe(std::vector<AnnouncedSegment>& out) const {
+  parts_->log.describe(out);
+}
+
+void Store::set_followers_past(std::uint64_t retirement) {
+  parts_->log.set_followers_past(retirement);
+}
+
+Follower& Store::follow() {
+  parts_->following.store(true, std::memory_order_relaxed);
+  parts_->log.set_copy(true);
+  parts_->reclaimer.lock().lock();
+  parts_->reclaimer.forget_victim();
+  parts_->reclaimer.lock().unlock();
+  parts_->index.empty();
+  return parts_->follower;
+}
+
+void Store::stop_following() {
+  parts_->log.set_copy(false);
+  parts_->log.adopt(true);
+  parts_->following.store(false, std::memory_order_relaxed);
+}
+
+bool Store::following() const {
+  return parts_->following.load(std::memory_order_relaxed);
 }
 
 Store::LimitChange Store::set_memory_limit(std::uint64_t bytes) {

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/store/change.h"
 #include "server/store/eviction_observer.h"
 #include "server/store/index.h"
 #include "server/store/item.h"
@@ -142,7 +143,8 @@ class Mutation {
   struct Appended;  // a record that is in the log but not yet in the index
   [[nodiscard]] bool append_item(const NewItem& item, std::span<const std::string_view> parts, Appended& out);
   [[nodiscard]] bool append_chunked(const NewItem& item, std::span<const std::string_view> parts, Appended& out);
-  [[nodiscard]] bool append_note(RecordKind kind, UnixSeconds expiry, const Access& access);
+  // In the log, but not complete.
+  [[nodiscard]] bool append_note(RecordKind kind, UnixSeconds expiry, const Access& access, Appended& out);
   [[nodiscard]] Stream stream_for_put();
   void publish(const Appended& appended);
   void wants_room(std::uint64_t bytes, Purpose purpose = Purpose::kItem) {
@@ -188,6 +190,10 @@ class Session {
   // Why the last find() of this session found nothing.
   enum class Miss : std::uint8_t { kAbsent, kExpired, kFlushed };
   [[nodiscard]] Miss last_miss() const;
+  // While the store is copied, or a copy: the latest mutation that an answer given since forget_dependency() can show,
+  // or deny. Who must not show what copies may lack waits until they have it. Else 0.
+  [[nodiscard]] Version dependency() const;
+  void forget_dependency();
   // Counts an access: frequency, last access time, fetched.
   void record_access(const ItemView& item);
   // Keeps the segment behind a piece of an item's value; see SegmentPin.
@@ -241,6 +247,8 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
+class Follower;
+
 class Store {
  public:
   explicit Store(const StoreOptions& options);
@@ -257,6 +265,25 @@ class Store {
   enum class LimitChange : std::uint8_t { kDone, kTooLarge };
   // (cache_memlimit) Shrinks by reclaiming over time; cannot exceed StoreOptions::memory_bytes.
   [[nodiscard]] LimitChange set_memory_limit(std::uint64_t bytes);
+
+  // --- copies of this store (change.h); one thread at a time ---
+  // The segments: what Change speaks of, by offsets from its begin. Stays where it is.
+  [[nodiscard]] std::span<char> log_memory() const;
+  // `room_wanted`: called by a session whose mutation waits for room that followers may hold up, again and again. Any
+  // thread; it must not use the session's store but for what this section offers.
+  void begin_announcing(std::function<void()> room_wanted);
+  void end_announcing();
+  [[nodiscard]] LogHead announce(std::size_t most, std::vector<Change>& out);
+  void describe(std::vector<AnnouncedSegment>& out) const;
+  void set_followers_past(std::uint64_t retirement);
+
+  // --- this store as a copy of another ---
+  // Forgets what it holds and changes nothing by itself any more: sessions must not mutate. No session may be in a
+  // turn.
+  [[nodiscard]] Follower& follow();
+  // What was applied is now this store's own. No session may be in a turn.
+  void stop_following();
+  [[nodiscard]] bool following() const;
 
  private:
   friend class Session;

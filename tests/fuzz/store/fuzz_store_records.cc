@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)recover(arena, bench.index, log);
   const std::string before = audit(arena);
   check(before.empty(), before.c_str());
-  Reclaimer reclaimer(arena, bench.index, log, bench.ghost, {});
+  Reclaimer reclaimer(arena, bench.index, log, log.appender(0), bench.ghost, {});
   while (reclaimer.step(kMiB, kNow, bench.tally) && log.sealed_segments(Stream::kFresh) != 0) {
   }
   log.collect();

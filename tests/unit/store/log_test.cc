@@ -125,13 +125,13 @@ TEST_CASE("claimed segments are left to their claimant by everybody but the recl
   Bench bench(kMiB);
   const RecordShape whole = item_of(bench.arena.segment_bytes() - kSegmentHeaderBytes);
   while (bench.log.free_segments() > kSurvivorReserve + 2) REQUIRE(bench.log.reserve(Stream::kFresh, whole, {}));
-  RoomClaim claim;
+  Appender claim;
   REQUIRE(bench.log.take_claim(claim, 2, Purpose::kItem) == Log::Claimed::kTaken);
   CHECK(bench.log.claimed_segments() == 2);
   CHECK_FALSE(bench.log.reserve(Stream::kFresh, whole, {}));
   CHECK_FALSE(bench.log.reserve(Stream::kFresh, whole, {}, Purpose::kNote));
   CHECK(bench.log.reserve(Stream::kFresh, whole, {}, Purpose::kItem, &claim));
-  CHECK(claim.segments == 1);
+  CHECK(claim.claimed_segments == 1);
   CHECK(bench.log.claimed_segments() == 1);
   CHECK(bench.log.reserve(Stream::kSurvivor, whole, {}, Purpose::kMove));
   bench.log.drop_claim(claim);
@@ -141,8 +141,8 @@ TEST_CASE("claimed segments are left to their claimant by everybody but the recl
 TEST_CASE("claims are served in the order in which they were made, and a dropped one lets the next go first") {
   Bench bench(kMiB);
   const std::uint32_t all = bench.log.free_segments();
-  RoomClaim greedy;
-  RoomClaim patient;
+  Appender greedy;
+  Appender patient;
   CHECK(bench.log.take_claim(greedy, all, Purpose::kItem) == Log::Claimed::kNotYet);
   CHECK(bench.log.take_claim(patient, 1, Purpose::kItem) == Log::Claimed::kBehind);
   CHECK(bench.log.take_claim(greedy, all, Purpose::kItem) == Log::Claimed::kNotYet);

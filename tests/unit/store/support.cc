@@ -113,7 +113,7 @@ bool Bench::put(std::string_view key, std::string_view value, Stream stream, Uni
   RecordShape shape;
   shape.key_bytes = static_cast<std::uint8_t>(key.size());
   shape.payload_bytes = static_cast<std::uint32_t>(value.size());
-  const auto reservation = log.reserve(stream, shape, {});
+  const auto reservation = log.reserve(stream, shape, {}, Purpose::kItem, &log.appender(0));
   if (!reservation) return false;
   std::memcpy(reservation->record->body(), key.data(), key.size());
   std::memcpy(reservation->record->body() + key.size(), value.data(), value.size());

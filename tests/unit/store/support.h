@@ -75,9 +75,9 @@ struct Bench {
       : arena({memory_bytes, {}, false, false}),
         grace(4),
         index(arena),
-        log(arena, grace),
+        log(arena, grace, 0, 2),
         ghost(memory_bytes / 128),
-        reclaimer(arena, index, log, ghost, policy, observer) {
+        reclaimer(arena, index, log, log.appender(1), ghost, policy, observer) {
     log.set_now(kNow);
     log.adopt();
   }

@@ -1,0 +1,262 @@
+// A copy that has applied what was announced up to a version answers as the original did at that version.
+#include "server/store/follower.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <random>
+
+#include "copy.h"
+#include "support.h"
+
+namespace lmc::store {
+namespace {
+
+using test::Cache;
+using test::Copy;
+using test::kNow;
+
+constexpr std::uint64_t kMemory = std::uint64_t{2} << 20;
+
+struct Answer {
+  std::string value;
+  std::uint64_t cas = 0;
+  std::uint32_t flags = 0;
+  std::uint32_t expiry = 0;
+  bool stale = false;
+  bool win_sent = false;
+  bool operator==(const Answer&) const = default;
+};
+
+std::map<std::string, Answer> all_of(Cache& cache) {
+  std::map<std::string, Answer> answers;
+  cache.session.begin_turn(cache.now);
+  Session::Scan scan(cache.session);
+  while (!scan.done()) {
+    scan.step(64, [&](const ItemView& item) {
+      answers[std::string(item.key())] = {test::text_of(item), item.cas(),   item.client_flags(),
+                                          item.expiry().value, item.stale(), item.win_sent()};
+    });
+  }
+  cache.session.end_turn();
+  return answers;
+}
+
+// Seeded work on a store so small that it evicts, compacts and reuses its segments all the time.
+class Work {
+ public:
+  Work(Cache& cache, std::uint64_t seed) : cache_(cache), random_(seed) {}
+
+  void step() {
+    const std::string key = "key" + std::to_string(pick(pick(2) == 0 ? 100 : 3000));
+    switch (pick(20)) {
+      case 0:
+        (void)cache_.erase(key);
+        break;
+      case 1:
+        (void)cache_.touch(key, {kNow.value + 1000 + static_cast<std::uint32_t>(pick(1000))});
+        break;
+      case 2:
+        mark(key);
+        break;
+      case 3:
+        if (pick(60) == 0) flush();
+        break;
+      case 4:
+        if (pick(4) == 0) set(key, 20'000 + pick(100'000));  // in chunks
+        break;
+      case 5:
+      case 6:
+        for (unsigned i = 0; i < 3; ++i) (void)cache_.read("key" + std::to_string(pick(60)));
+        break;
+      default:
+        set(key, pick(8) == 0 ? 4000 : pick(600));
+    }
+  }
+
+ private:
+  std::uint64_t pick(std::uint64_t below) { return random_() % below; }
+  void set(const std::string& key, std::uint64_t bytes) {
+    NewItem item;
+    item.client_flags = static_cast<std::uint32_t>(pick(3));
+    if (pick(3) == 0) item.expiry = {kNow.value + 100 + static_cast<std::uint32_t>(pick(5000))};
+    (void)cache_.set(key, test::patterned(bytes, random_()), item);
+  }
+  void mark(const std::string& key) {
+    cache_.session.begin_turn(cache_.now);
+    (void)cache_.session.mutate(cache_.session.hash(key), 0, [this](Mutation& mutation) {
+      if (mutation.current()) (void)mutation.set_state(pick(2) == 0, pick(2) == 0);
+    });
+    cache_.session.end_turn();
+  }
+  void flush() {
+    cache_.session.begin_turn(cache_.now);
+    cache_.session.flush_all();
+    cache_.session.end_turn();
+  }
+
+  Cache& cache_;
+  std::mt19937_64 random_;
+};
+
+void announce_to(Cache& original, std::vector<Copy*> copies, std::size_t most) {
+  std::vector<Change> changes;
+  const LogHead head = original.store.announce(most, changes);
+  std::uint64_t past = ~std::uint64_t{0};
+  for (Copy* copy : copies) {
+    CHECK(copy->take(changes, head) == "");
+    past = std::min(past, copy->readers_past());
+  }
+  if (past != ~std::uint64_t{0}) original.store.set_followers_past(past);
+}
+
+// A mutation that waits for room is in the way of nobody but this one thread: so the copy hears of news from within.
+void start(Cache& original, Copy& copy) {
+  original.store.begin_announcing([&original, &copy] { announce_to(original, {&copy}, 1000); });
+  REQUIRE(copy.join().empty());
+}
+
+TEST_CASE("a copy that follows from the beginning answers as the original, whatever happens to it") {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    INFO("seed " << seed);
+    Cache original(test::options_of(kMemory));
+    Copy copy(original.store, test::options_of(kMemory));
+    start(original, copy);
+    Work work(original, seed);
+    std::mt19937_64 random(seed + 1000);
+    for (unsigned round = 0; round < 4000; ++round) {
+      for (std::uint64_t n = random() % 60; n > 0; --n) work.step();
+      announce_to(original, {&copy}, 1 + random() % 16);
+      if (round % 200 != 199) continue;
+      announce_to(original, {&copy}, 1000);
+      CHECK(all_of(copy.cache) == all_of(original));
+    }
+    CHECK(original.store.counters().evictions > 100);
+    CHECK(original.store.counters().segments_compacted > 10);
+    CHECK(original.store.counters().relocated_items > 10);
+  }
+}
+
+TEST_CASE("a copy that joins in the middle, while everything goes on, ends with the original's answers") {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    INFO("seed " << seed);
+    Cache original(test::options_of(kMemory));
+    Work work(original, seed);
+    for (unsigned n = 0; n < 20'000; ++n) work.step();
+    Copy copy(original.store, test::options_of(kMemory));
+    bool joined = false;
+    original.store.begin_announcing([&] {
+      if (joined) announce_to(original, {&copy}, 1000);
+    });
+    std::vector<Change> nobody;
+    copy.set_head(original.store.announce(1000, nobody));
+    REQUIRE(copy.join().empty());
+    joined = true;
+
+    std::mt19937_64 random(seed);
+    Session scanning(original.store);
+    Session::Scan scan(scanning);
+    while (!scan.done()) {
+      scanning.begin_turn(kNow);
+      scan.step(512, [&](const ItemView& item) { copy.add_living(item); });
+      scanning.end_turn();
+      for (std::uint64_t n = random() % 20; n > 0; --n) work.step();
+      announce_to(original, {&copy}, 1 + random() % 16);
+    }
+    for (unsigned n = 0; n < 2000; ++n) work.step();
+    announce_to(original, {&copy}, 1000);
+    CHECK(all_of(copy.cache) == all_of(original));
+  }
+}
+
+TEST_CASE("a copy that takes over goes on as a store of its own, with everything that it had applied") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  Work work(original, 7);
+  for (unsigned n = 0; n < 20'000; ++n) {
+    work.step();
+    if (n % 37 == 0) announce_to(original, {&copy}, 1000);
+  }
+  announce_to(original, {&copy}, 1000);
+  const auto before = all_of(copy.cache);
+  CHECK(before == all_of(original));
+  copy.cache.store.stop_following();
+  CHECK(all_of(copy.cache) == before);
+  Work more(copy.cache, 8);
+  const std::uint64_t last = copy.cache.store.summary().version.value;
+  for (unsigned n = 0; n < 20'000; ++n) more.step();
+  CHECK(copy.cache.set("after", "takeover") == MutateResult::kDone);
+  CHECK(copy.cache.get("after") == "takeover");
+  CHECK(copy.cache.cas("after") > last);
+  CHECK(copy.cache.store.counters().evictions > 100);
+}
+
+TEST_CASE("a segment is used again only when those who follow have no reader in it") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  Session reader(copy.cache.store);
+  std::uint64_t told = 0;  // retirements
+  const auto go_on_until = [&](auto&& done) {
+    for (unsigned n = 0; n < 5000 && !done(); ++n) {
+      original.set("key" + std::to_string(n % 100), test::patterned(1000, n));
+      std::vector<Change> changes;
+      const LogHead head = original.store.announce(1000, changes);
+      for (const Change& change : changes) told += change.kind == ChangeKind::kRetired ? 1 : 0;
+      REQUIRE(copy.take(changes, head) == "");
+    }
+  };
+  go_on_until([&] { return copy.readers_past() > 0; });
+  original.store.set_followers_past(copy.readers_past());
+  // A reader of the copy is in the middle of a turn: what is retired now does not come back.
+  reader.begin_turn(kNow);
+  const std::uint64_t past = copy.readers_past();
+  go_on_until([&] { return told > past + 2; });
+  REQUIRE(told > past + 2);
+  CHECK(copy.readers_past() == past);
+  reader.end_turn();
+  CHECK(copy.readers_past() == told);
+  const std::uint64_t free_before = original.store.summary().free_segments;
+  original.store.set_followers_past(told);
+  CHECK(original.store.summary().free_segments > free_before);
+}
+
+TEST_CASE("what cannot be true of a copy is refused") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  original.set("key", "value");
+  std::vector<Change> changes;
+  const LogHead head = original.store.announce(100, changes);
+  REQUIRE(changes.size() == 2);
+
+  SECTION("an append to a segment that is not open") {
+    CHECK_FALSE(copy.take({changes[1]}, head).empty());
+  }
+  SECTION("a segment that is opened twice") {
+    CHECK(copy.take({changes[0]}, head).empty());
+    CHECK_FALSE(copy.take({changes[0]}, head).empty());
+  }
+  SECTION("a segment that there is not") {
+    changes[0].segment.value = 1 << 20;
+    CHECK_FALSE(copy.cache.store.follow().apply(changes[0])->empty());
+  }
+  SECTION("bytes whose checksum does not match") {
+    const std::uint64_t at = changes[1].segment.value * original.store.summary().segment_bytes + changes[1].from;
+    original.store.log_memory()[at + kRecordHeaderBytes] ^= 1;
+    CHECK_FALSE(copy.take(changes, head).empty());
+  }
+  SECTION("an append that leaves out bytes") {
+    REQUIRE(copy.take({changes[0]}, head).empty());
+    changes[1].from += 8;
+    CHECK_FALSE(copy.take({changes[1]}, head).empty());
+  }
+  SECTION("an append beyond the segment") {
+    REQUIRE(copy.take({changes[0]}, head).empty());
+    changes[1].to = ~std::uint32_t{7};
+    CHECK_FALSE(copy.cache.store.follow().apply(changes[1])->empty());
+  }
+}
+
+}  // namespace
+}  // namespace lmc::store
