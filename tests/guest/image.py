@@ -85,8 +85,8 @@ def _unpacked_kernel(making):
 def _download_kernel(making):
     shown = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True)
     package = re.search(r"Depends: (linux-image-\S+)", shown.stdout)
-    # apt downloads as its own user, which may not write here; as root it then says so and goes on.
-    return bool(package) and _run("apt-get", "download", "-qq", package[1], cwd=making)
+    # As root apt would change to a user of its own, who may not write here.
+    return bool(package) and _run("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package[1], cwd=making)
 
 
 def _make_initramfs(root, unpacked, version, target):
@@ -132,4 +132,5 @@ def _depmod(root, version):
 
 def _run(*command, cwd=None):
     environment = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin")
-    return subprocess.run([str(word) for word in command], cwd=cwd, env=environment, stdin=subprocess.DEVNULL).returncode == 0
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL).returncode == 0
