@@ -58,27 +58,48 @@ EntryBytes encode(const Entry& entry, Epoch epoch, Sequence sequence) {
   return std::bit_cast<EntryBytes>(layout);
 }
 
-EntryState read_entry(std::span<const std::uint64_t, kEntryBytes / 8> place, Epoch epoch, Sequence sequence,
-                      Entry& out) {
+namespace {
+
+Layout copy_of(std::span<const std::uint64_t, kEntryBytes / 8> place) {
   EntryBytes copy;
   for (std::size_t i = copy.size(); i-- > 0;)
     copy[i] = std::atomic_ref(const_cast<std::uint64_t&>(place[i])).load(std::memory_order_acquire);
-  const auto layout = std::bit_cast<Layout>(copy);
+  return std::bit_cast<Layout>(copy);
+}
+
+bool is_of_a_kind(const Layout& layout) {
+  return layout.kind >= static_cast<std::uint8_t>(EntryKind::kOpened) &&
+         layout.kind <= static_cast<std::uint8_t>(EntryKind::kEpoch) && layout.zero == 0;
+}
+
+Entry entry_of(const Layout& layout) {
+  return {static_cast<EntryKind>(layout.kind),
+          layout.stream,
+          layout.segment,
+          layout.from,
+          layout.to,
+          layout.seconds,
+          layout.number,
+          {layout.flush_version},
+          {layout.commit}};
+}
+
+}  // namespace
+
+EntryState read_entry(std::span<const std::uint64_t, kEntryBytes / 8> place, Epoch epoch, Sequence sequence,
+                      Entry& out) {
+  const Layout layout = copy_of(place);
   if (layout.sequence != sequence.value || layout.epoch != epoch.value) return EntryState::kNotYet;
   if (layout.checksum != checksum_of(layout)) return EntryState::kNotYet;
-  if (layout.kind < static_cast<std::uint8_t>(EntryKind::kOpened) ||
-      layout.kind > static_cast<std::uint8_t>(EntryKind::kLiving) || layout.zero != 0)
-    return EntryState::kInvalid;
-  out = {static_cast<EntryKind>(layout.kind),
-         layout.stream,
-         layout.segment,
-         layout.from,
-         layout.to,
-         layout.seconds,
-         layout.number,
-         {layout.flush_version},
-         {layout.commit}};
+  if (!is_of_a_kind(layout)) return EntryState::kInvalid;
+  out = entry_of(layout);
   return EntryState::kEntry;
+}
+
+std::optional<StoredEntry> stored_entry(std::span<const std::uint64_t, kEntryBytes / 8> place) {
+  const Layout layout = copy_of(place);
+  if (layout.checksum != checksum_of(layout) || !is_of_a_kind(layout)) return std::nullopt;
+  return StoredEntry{entry_of(layout), {layout.epoch}, {layout.sequence}};
 }
 
 }  // namespace lmc::replication

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "replication/types.h"
@@ -29,7 +30,7 @@ enum class EntryKind : std::uint8_t {
   kEvicted = 4,   // of its bytes [from, to) nothing is found any more
   kRetired = 5,   // nor of the rest: it may be used again when no reader is left
   kHead = 6,      // all entries before are the whole log up to a version: what they say counts from here on
-  kLiving = 7,    // for who joins: the record at an address is in the index
+  kEpoch = 7,     // the entries that follow are of another epoch
 };
 
 struct Entry {
@@ -39,7 +40,7 @@ struct Entry {
   std::uint32_t from = 0;     // kAppended, kEvicted: bytes from the segment's begin
   std::uint32_t to = 0;
   std::uint32_t seconds = 0;  // kOpened: when, unix time; kHead: of a flush to come, or 0
-  // kOpened: the segment's sequence; kRetired: which retirement, from 1; kLiving: the address; kHead: the version
+  // kOpened: the segment's sequence; kRetired: which retirement, from 1; kHead: the version; kEpoch: which
   std::uint64_t number = 0;
   Version flush_version;  // kHead: records of lower versions are dead
   Version commit;         // kHead: up to it every in-sync node has the log
@@ -58,5 +59,13 @@ enum class EntryState : std::uint8_t {
 // Judges what lies at the place of the entry `sequence`; `place` is 8-byte aligned.
 [[nodiscard]] EntryState read_entry(std::span<const std::uint64_t, kEntryBytes / 8> place, Epoch epoch,
                                     Sequence sequence, Entry& out);
+
+// What a place holds, of whatever epoch and sequence; nothing, if it is no whole entry.
+struct StoredEntry {
+  Entry entry;
+  Epoch epoch;
+  Sequence sequence;
+};
+[[nodiscard]] std::optional<StoredEntry> stored_entry(std::span<const std::uint64_t, kEntryBytes / 8> place);
 
 }  // namespace lmc::replication

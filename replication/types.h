@@ -13,17 +13,20 @@ struct Epoch {
   auto operator<=>(const Epoch&) const = default;
 };
 
-// A node of a group, given by its operator; unique within the group. 0 is nobody.
-struct NodeId {
-  std::uint32_t value = 0;
-  auto operator<=>(const NodeId&) const = default;
-};
-
-// The place of an entry in the ledger of its epoch; the first is 1. Ledger sequences of different epochs say nothing
-// about each other.
+// The place of an entry in a group's ledger; the first is 1. It goes on over epochs and primaries.
 struct Sequence {
   std::uint64_t value = 0;
   auto operator<=>(const Sequence&) const = default;
+};
+
+// How much of a ledger somebody has: all entries up to `sequence`; the next one is of `epoch`. Two nodes of which one
+// is at a position that the other's ledger went through have the same entries up to it (Raft's log matching, with
+// epochs for terms).
+struct Position {
+  Epoch epoch;
+  Sequence sequence;
+  bool operator==(const Position&) const = default;
+  static void fields(auto& codec, auto& m) { codec(m.epoch.value, m.sequence.value); }
 };
 
 // The one number line of mutations (server/store/types.h has the same).

@@ -35,13 +35,16 @@ void Announcer::begin(std::span<const Appender> appenders) {
   // What is under way, and the segments that are open, go on to be told; the rest is as it is.
   const Complete complete = look(appenders);
   told_version_ = complete.version;
-  retirements_ = 0;
+  retirements_ = 1;
   for (std::uint32_t i = 0; i < arena_.segment_count(); ++i) {
     const SegmentEntry& segment = arena_.segment({i});
     const SegmentState state = segment.state.load(std::memory_order_relaxed);
     told_[i].sequence = segment.sequence.load(std::memory_order_relaxed);
     told_[i].gone = state != SegmentState::kOpen && state != SegmentState::kSealed;
-    if (told_[i].gone) continue;
+    if (told_[i].gone) {
+      told_[i].retirement = retirements_;
+      continue;
+    }
     told_[i].used = complete.end_in(arena_, {i});
     told_[i].sealed = state == SegmentState::kSealed && told_[i].used == segment.used_bytes.load();
     if (!told_[i].sealed) list({i});

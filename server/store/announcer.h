@@ -26,7 +26,7 @@ class Announcer {
   explicit Announcer(Arena& arena) : arena_(arena) {}
 
   [[nodiscard]] bool active() const { return active_; }
-  // From now on: all that is complete counts as announced.
+  // From now on: all that is complete counts as announced; what is free or gone, as retired with the number 1.
   void begin(std::span<const Appender> appenders);
   void end();
 

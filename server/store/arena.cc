@@ -67,6 +67,7 @@ Arena::Arena(const Options& options) : Arena() {  // delegating: if what follows
     throw std::runtime_error("memory limit is too large; the index addresses at most 2 TiB (-m 2097152)");
   const Layout layout(options.memory_bytes);
   mapped_bytes_ = layout.total;
+  hash_seed_ = options.hash_seed;
   segment_shift_ = static_cast<unsigned>(std::countr_zero(layout.segment_bytes));
   segment_count_ = static_cast<std::uint32_t>(layout.segment_count);
   bucket_capacity_ = layout.bucket_capacity;
@@ -174,7 +175,7 @@ void Arena::clear() {
   super.segment_count = segment_count_;
   super.bucket_capacity = bucket_capacity_;
   super.overflow_capacity = overflow_capacity_;
-  super.hash_seed = random_seed();
+  super.hash_seed = hash_seed_ != 0 ? hash_seed_ : random_seed();
   super.buckets.store(kInitialBuckets, std::memory_order_relaxed);
   super.magic = kSuperblockMagic;
 }

@@ -107,6 +107,7 @@ class Arena {
     std::string memory_file;
     bool lock_memory = false;
     bool large_pages = false;
+    std::uint64_t hash_seed = 0;  // of a new arena; 0: drawn
   };
 
   explicit Arena(const Options& options);
@@ -157,6 +158,7 @@ class Arena {
 
   char* base_ = nullptr;
   std::uint64_t mapped_bytes_ = 0;
+  std::uint64_t hash_seed_ = 0;
   int fd_ = -1;
   bool found_ = false;
   bool found_in_use_ = false;

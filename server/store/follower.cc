@@ -46,19 +46,28 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
   living_.clear();
   deleted_.clear();
   last_delete_ = {};
+  latest_ = {};
   arena_.head().version.store(0, std::memory_order_relaxed);
   return set_head(head);
 }
 
 std::optional<std::string> Follower::set_head(const LogHead& head) {
   Superblock& own = arena_.head();
-  if (head.version > log_.last_version()) {
+  if (head.version > log_.last_version() || !living_.empty()) {
     if (Refusal refusal = settle()) return refusal;
   }
   own.flush_at.store(head.flush_at.value, std::memory_order_relaxed);
   own.flush_version.store(head.flush_version.value, std::memory_order_relaxed);
   own.version.store(head.version.value, std::memory_order_release);
   if (last_delete_ <= head.version) deleted_.clear();
+  return std::nullopt;
+}
+
+std::optional<std::string> Follower::finish() {
+  if (Refusal refusal = settle()) return refusal;
+  Superblock& own = arena_.head();
+  if (latest_.value > own.version.load(std::memory_order_relaxed))
+    own.version.store(latest_.value, std::memory_order_release);
   return std::nullopt;
 }
 
@@ -152,6 +161,7 @@ std::optional<std::string> Follower::settle() {
 
 std::optional<std::string> Follower::apply_record(LogAddress address) {
   const RecordHeader& record = arena_.record(address);
+  latest_ = std::max(latest_, record.version());
   switch (record.kind()) {
     case RecordKind::kItem:
       return put(address, record.version() > log_.last_version());

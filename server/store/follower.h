@@ -41,6 +41,9 @@ class Follower {
   // The changes given so far are all of the log up to this head. What they say is found from now on.
   [[nodiscard]] std::optional<std::string> set_head(const LogHead& head);
 
+  // Nothing more will come: what was told so far, though perhaps no head speaks of it yet, is all there is.
+  [[nodiscard]] std::optional<std::string> finish();
+
   // No reader is left in what was retired up to this number.
   [[nodiscard]] std::uint64_t readers_past();
 
@@ -85,6 +88,7 @@ class Follower {
   // Keys deleted above the head's version, by hash: a copy of what was deleted may be told of only afterwards.
   std::unordered_map<std::uint64_t, Version> deleted_;
   Version last_delete_;
+  Version latest_;  // of all records applied
 };
 
 }  // namespace lmc::store

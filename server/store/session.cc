@@ -10,8 +10,6 @@ namespace lmc::store {
 namespace {
 // A mutation is tried this often before it is refused: each time room was made, others may have taken it.
 constexpr unsigned kMaxAttempts = 64;
-// How often make_room waits for other sessions to end their turns before it gives up: two seconds or so.
-constexpr unsigned kMaxGraceWaits = 40000;
 // For so many of them it reclaims nothing more while enough is retired: a thread that is not running in the middle of
 // its turn must not cost living items. After that the retired segments may be pinned by a reply that nobody reads.
 constexpr unsigned kPatientGraceWaits = 1000;
@@ -202,7 +200,7 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
   std::uint32_t steps = 0;
   unsigned patience = kPatientGraceWaits;
   bool nothing_found = false;
-  for (unsigned waits = 0; waits < kMaxGraceWaits;) {
+  for (unsigned waits = 0; waits < parts.options.room_waits;) {
     parts.grace.enter(state_->slot);  // between two tries of a mutation this session holds nothing
     if (parts.log.announcing() && parts.room_wanted) parts.room_wanted();
     parts.log.collect();

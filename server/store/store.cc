@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "server/store/digest.h"
 #include "server/store/parts.h"
 #include "server/store/recovery.h"
 
@@ -20,7 +21,7 @@ Arena::Options arena_options(const StoreOptions& options) {
     throw std::runtime_error("item size limit of " + std::to_string(options.max_item_bytes) +
                              " bytes is more than half of the memory limit of " + std::to_string(options.memory_bytes) +
                              "; raise -m or lower -I");
-  return {options.memory_bytes, options.memory_file, options.lock_memory, options.large_pages};
+  return {options.memory_bytes, options.memory_file, options.lock_memory, options.large_pages, options.hash_seed};
 }
 
 ReclaimPolicy policy_of(const StoreOptions& options) {
@@ -168,7 +169,11 @@ std::span<char> Store::log_memory() const {
 
 void Store::begin_announcing(std::function<void()> room_wanted) {
   parts_->room_wanted = std::move(room_wanted);
+  const bool was_copy = following();
+  if (was_copy) (void)parts_->follower.finish();  // what is refused stays dead bytes
   parts_->log.begin_announcing();
+  if (was_copy) parts_->log.adopt(true);
+  parts_->following.store(false, std::memory_order_relaxed);
 }
 
 void Store::end_announcing() {
@@ -181,6 +186,27 @@ LogHead Store::announce(std::size_t most, std::vector<Change>& out) {
 
 void Store::describe(std::vector<AnnouncedSegment>& out) const {
   parts_->log.describe(out);
+}
+
+void Store::inventory(std::vector<AnnouncedSegment>& out) const {
+  const Arena& arena = parts_->arena;
+  for (std::uint32_t i = 0; i < arena.segment_count(); ++i) {
+    const SegmentEntry& segment = arena.segment({i});
+    const SegmentState state = segment.state.load(std::memory_order_acquire);
+    if (state != SegmentState::kOpen && state != SegmentState::kSealed) continue;
+    AnnouncedSegment has;
+    has.segment = {i};
+    has.stream = segment.stream.load(std::memory_order_relaxed);
+    has.sealed = state == SegmentState::kSealed;
+    has.used_bytes = segment.used_bytes.load(std::memory_order_relaxed);
+    has.sequence = segment.sequence.load(std::memory_order_relaxed);
+    has.opened = segment.opened.load(std::memory_order_relaxed);
+    out.push_back(has);
+  }
+}
+
+std::array<std::uint64_t, 2> Store::digest(SegmentId segment, std::uint32_t bytes) const {
+  return digest_of(parts_->arena, segment, bytes);
 }
 
 void Store::set_followers_past(std::uint64_t retirement) {

@@ -13,6 +13,7 @@
 // Errors: opening throws std::runtime_error with what failed, on what, and what to do; afterwards outcomes are values.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,7 +36,11 @@ struct StoreOptions {
   bool evict = true;                                      // false: -M, refuse when full
   std::string memory_file;                                // empty: anonymous memory; else (-e) survives a restart
   bool lock_memory = false;                               // (-k)
-  bool large_pages = false;               // (-L) explicit huge pages; transparent ones are asked for anyway
+  bool large_pages = false;     // (-L) explicit huge pages; transparent ones are asked for anyway
+  std::uint64_t hash_seed = 0;  // of a new store; 0: drawn, so that nobody knows which keys collide
+  // How often a mutation that finds no room waits, for other sessions to end their turns and for followers, before it
+  // gives up: two seconds or so.
+  unsigned room_waits = 40000;
   unsigned max_sessions = 64;             // threads that may have a session at the same time
   EvictionObserver* evictions = nullptr;  // told of each; none: nobody
   UnixSeconds now;                        // at opening
@@ -271,11 +276,18 @@ class Store {
   [[nodiscard]] std::span<char> log_memory() const;
   // `room_wanted`: called by a session whose mutation waits for room that followers may hold up, again and again. Any
   // thread; it must not use the session's store but for what this section offers.
+  // Of a copy: what was applied is now this store's own, as with stop_following(), and what it changes thereby is told.
   void begin_announcing(std::function<void()> room_wanted);
   void end_announcing();
   [[nodiscard]] LogHead announce(std::size_t most, std::vector<Change>& out);
   void describe(std::vector<AnnouncedSegment>& out) const;
+  // What is free or gone when announcing begins counts as retirement 1.
   void set_followers_past(std::uint64_t retirement);
+  // The segments, as they are: what need not be copied to who had them already.
+  void inventory(std::vector<AnnouncedSegment>& out) const;
+  // Of the first `bytes` of a segment, but for what each node keeps for itself (last access). Equal digests: equal
+  // records. The bytes may be any.
+  [[nodiscard]] std::array<std::uint64_t, 2> digest(SegmentId segment, std::uint32_t bytes) const;
 
   // --- this store as a copy of another ---
   // Forgets what it holds and changes nothing by itself any more: sessions must not mutate. No session may be in a

@@ -72,7 +72,7 @@ class Cache {
 // The parts of a store without the store.
 struct Bench {
   explicit Bench(std::uint64_t memory_bytes, const ReclaimPolicy& policy = {}, EvictionObserver* observer = nullptr)
-      : arena({memory_bytes, {}, false, false}),
+      : arena({memory_bytes, {}, false, false, 0}),
         grace(4),
         index(arena),
         log(arena, grace, 0, 2),

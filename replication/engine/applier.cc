@@ -1,0 +1,158 @@
+#include "replication/engine/applier.h"
+
+namespace lmc::replication {
+
+namespace {
+constexpr std::size_t kSequenceWord = 2;  // of an entry: FORMAT.md
+
+Head head_of(const Entry& entry) {
+  return {{entry.number}, entry.flush_version, entry.seconds};
+}
+}  // namespace
+
+void Applier::expect(const Position& position) {
+  position_ = position;
+  epoch_.store(position.epoch.value, std::memory_order_release);
+  next_.store(running_ ? position.sequence.value + 1 : 0, std::memory_order_release);
+}
+
+ReplicatedLog::Refusal Applier::begin(const Position& position, std::span<const SegmentState> segments,
+                                      const Head& head) {
+  const std::lock_guard guard(mutex_);
+  run_.clear();
+  refusal_ = log_.begin(segments, head);
+  sound_ = running_ = !refusal_;
+  last_retired_ = {};
+  version_.store(head.version.value, std::memory_order_release);
+  commit_.store(0, std::memory_order_release);
+  expect(position);
+  return refusal_;
+}
+
+void Applier::resume() {
+  const std::lock_guard guard(mutex_);
+  run_.clear();
+  ring_.forget_after(position_.sequence);
+  running_ = sound_;
+  expect(position_);
+}
+
+void Applier::stop() {
+  const std::lock_guard guard(mutex_);
+  run_.clear();
+  refusal_.reset();
+  running_ = false;
+  expect(position_);
+}
+
+void Applier::abandon() {
+  stop();
+  const std::lock_guard guard(mutex_);
+  sound_ = false;
+}
+
+bool Applier::has_news() const {
+  const std::uint64_t next = next_.load(std::memory_order_acquire);
+  if (next == 0) return false;
+  std::uint64_t& word = ring_.place({next})[kSequenceWord];
+  return std::atomic_ref(word).load(std::memory_order_acquire) == next;
+}
+
+void Applier::apply() {
+  const std::lock_guard guard(mutex_);
+  while (running_ && read_run()) {
+    if ((refusal_ = apply_run())) {
+      running_ = sound_ = false;
+      expect(position_);
+    }
+    run_.clear();
+  }
+}
+
+// Reads on behind what run_ has. True: its end is there.
+bool Applier::read_run() {
+  for (;;) {
+    const Sequence next{position_.sequence.value + run_.size() + 1};
+    Entry entry;
+    switch (read_entry(ring_.place(next), position_.epoch, next, entry)) {
+      case EntryState::kNotYet:
+        return false;
+      case EntryState::kInvalid:
+        refusal_ = "an entry of no kind that there is (" + std::to_string(next.value) + ")";
+        running_ = sound_ = false;
+        expect(position_);
+        return false;
+      case EntryState::kEntry:
+        break;
+    }
+    run_.push_back(entry);
+    if (entry.kind == EntryKind::kHead || entry.kind == EntryKind::kEpoch) return true;
+    if (run_.size() == ring_.slots()) {
+      refusal_ = "a run of entries without an end";
+      running_ = sound_ = false;
+      return false;
+    }
+  }
+}
+
+ReplicatedLog::Refusal Applier::apply_run() {
+  Sequence at = position_.sequence;
+  for (Entry entry : run_) {
+    ++at.value;
+    if (entry.kind == EntryKind::kEpoch) {
+      if (entry.number <= position_.epoch.value) return "an epoch that is not newer";
+      expect({{entry.number}, at});
+    } else if (entry.kind == EntryKind::kHead) {
+      if (auto refusal = log_.set_head(head_of(entry))) return refusal;
+      version_.store(entry.number, std::memory_order_release);
+      if (entry.commit.value > commit_.load(std::memory_order_relaxed))
+        commit_.store(entry.commit.value, std::memory_order_release);
+      expect({position_.epoch, at});
+    } else {
+      if (entry.kind == EntryKind::kRetired) {
+        entry.number = at.value;  // readers are counted by the ledger, which outlives a primary
+        last_retired_ = at;
+      }
+      if (auto refusal = log_.apply(entry)) return refusal;
+    }
+  }
+  return std::nullopt;
+}
+
+ReplicatedLog::Refusal Applier::add_living(Sequence at, std::span<const std::uint64_t> addresses) {
+  const std::lock_guard guard(mutex_);
+  if (!running_) return "living items for a copy that is not kept";
+  if (at != position_.sequence) return "living items of another position";
+  refusal_ = log_.add_living(addresses);
+  if (refusal_) running_ = sound_ = false;
+  return refusal_;
+}
+
+Position Applier::position() const {
+  const std::lock_guard guard(mutex_);
+  return position_;
+}
+
+bool Applier::sound() const {
+  const std::lock_guard guard(mutex_);
+  return sound_;
+}
+
+std::optional<std::string> Applier::refusal() const {
+  const std::lock_guard guard(mutex_);
+  return refusal_;
+}
+
+Sequence Applier::readers_past() {
+  const std::lock_guard guard(mutex_);
+  if (!sound_) return {};
+  const Sequence past{log_.readers_past()};
+  return past >= last_retired_ ? position_.sequence : past;
+}
+
+Sequence Applier::last_retired() const {
+  const std::lock_guard guard(mutex_);
+  return last_retired_;
+}
+
+}  // namespace lmc::replication

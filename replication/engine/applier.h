@@ -1,0 +1,79 @@
+// The applier: takes what has landed in a backup's ring and log into its index. Entries are applied in whole runs,
+// each ended by a kHead or kEpoch: a run of which the end has not landed counts for nothing.
+//
+// Everything in the ring is the bytes of a peer, which may be writing them at this moment; see ledger.h.
+//
+// Threads: the replication thread and, before they answer, the workers, each under the applier's lock; the methods
+// marked so without. Ownership: ring and log outlive it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replication/engine/ledger_ring.h"
+#include "replication/engine/replicated_log.h"
+
+namespace lmc::replication {
+
+class Applier {
+ public:
+  Applier(LedgerRing& ring, ReplicatedLog& log) : ring_(ring), log_(log) {}
+
+  // Begins a copy: the log as described, at this position. Says why not.
+  [[nodiscard]] ReplicatedLog::Refusal begin(const Position& position, std::span<const SegmentState> segments,
+                                             const Head& head);
+  // Goes on where it stopped: with nothing in the ring that another primary may have left there.
+  void resume();
+  // Nothing is applied until begin() or resume().
+  void stop();
+  // As stop(); the copy is no longer one.
+  void abandon();
+
+  // Applies every whole run there is. After a refusal nothing more is applied until begin().
+  void apply();
+  // In the original's index when it was at this one's position. Says why not.
+  [[nodiscard]] ReplicatedLog::Refusal add_living(Sequence at, std::span<const std::uint64_t> addresses);
+
+  [[nodiscard]] Position position() const;
+  // The position may be gone on from: begun, and nothing refused since.
+  [[nodiscard]] bool sound() const;
+  // Why nothing is applied any more.
+  [[nodiscard]] std::optional<std::string> refusal() const;
+  // No reader is left in what was retired up to this entry.
+  [[nodiscard]] Sequence readers_past();
+  [[nodiscard]] Sequence last_retired() const;
+
+  // --- any thread, without the lock ---
+  // An entry lies where the next one is expected. A hint that a look is worth it; false only if nothing had landed.
+  [[nodiscard]] bool has_news() const;
+  // Up to which the log is applied; and up to which all in-sync nodes have it, as told by the entries applied.
+  [[nodiscard]] Version version() const { return {version_.load(std::memory_order_acquire)}; }
+  // Of the entries behind it.
+  [[nodiscard]] Epoch epoch() const { return {epoch_.load(std::memory_order_acquire)}; }
+  [[nodiscard]] Version commit() const { return {commit_.load(std::memory_order_acquire)}; }
+
+ private:
+  [[nodiscard]] bool read_run();
+  [[nodiscard]] ReplicatedLog::Refusal apply_run();
+  void expect(const Position& position);
+
+  LedgerRing& ring_;
+  ReplicatedLog& log_;
+  mutable std::mutex mutex_;
+  Position position_;  // of the last run applied
+  bool running_ = false;
+  bool sound_ = false;
+  std::optional<std::string> refusal_;
+  std::vector<Entry> run_;  // entries behind position_, of a run whose end may be missing
+  Sequence last_retired_;
+  std::atomic<std::uint64_t> next_{0};  // the sequence behind position_, while running; else 0
+  std::atomic<std::uint64_t> version_{0};
+  std::atomic<std::uint64_t> epoch_{0};
+  std::atomic<std::uint64_t> commit_{0};
+};
+
+}  // namespace lmc::replication

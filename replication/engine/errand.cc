@@ -1,0 +1,37 @@
+#include "replication/engine/errand.h"
+
+#include <utility>
+
+namespace lmc::replication {
+
+Errand::Errand(const Surroundings& around, const std::string& address, std::string command, Duration patience,
+               Done done)
+    : command_(std::move(command)),
+      done_(std::move(done)),
+      timeout_(around.reactor.timer([this] { finish(std::nullopt, "no answer in time"); })),
+      peer_(around.peers.connect(address, *this)) {
+  timeout_->set(std::chrono::duration_cast<std::chrono::microseconds>(patience));
+}
+
+Errand::~Errand() = default;
+
+void Errand::on_up() {
+  if (!peer_->send(encode_message(Command{command_}))) finish(std::nullopt, "not sent");
+}
+
+void Errand::on_message(std::string_view message) {
+  const auto answer = decode_message<Answer>(message);
+  finish(answer, answer ? "" : "an answer that makes no sense");
+}
+
+void Errand::on_down(std::string_view cause, bool) {
+  finish(std::nullopt, cause);
+}
+
+void Errand::finish(const std::optional<Answer>& answer, std::string_view why_none) {
+  timeout_->cancel();
+  peer_->close();
+  if (Done done = std::exchange(done_, nullptr)) done(answer, why_none);
+}
+
+}  // namespace lmc::replication

@@ -1,0 +1,389 @@
+#include "replication/engine/leader.h"
+
+#include <algorithm>
+
+namespace lmc::replication {
+
+namespace {
+
+// Room of the ring that announcing leaves alone: for epochs, which must find room when everything else waits.
+constexpr std::uint64_t kRingReserve = 64;
+constexpr std::uint64_t kLeastRoom = 16;
+constexpr int kTicksPerBeat = 2;
+constexpr std::size_t kHistory = 32;
+
+}  // namespace
+
+Leader::Leader(const Surroundings& around, LeaderOwner& owner, Authority& authority, LedgerRing& ring,
+               const Start& start)
+    : around_(around),
+      owner_(owner),
+      authority_(authority),
+      view_(start.view),
+      ledger_(ring, start.at),
+      ticker_(around.reactor.timer([this] { tick(); })) {
+  const TimePoint patience = around_.reactor.now() + around_.settings.lease.term;
+  for (const std::string& address : view_.in_sync) {
+    const auto position = start.positions.find(address);
+    absent_[address] = {patience, position == start.positions.end() ? Sequence{} : position->second};
+  }
+  retirements_.push_back({start.retired, 1});
+  if (!start.goes_on) reused_ = {start.at.sequence.value + 1};
+  if (ledger_.epoch() < view_.epoch) ledger_.begin_epoch(view_.epoch);
+  announce_all(nullptr);
+  append_head(told_);
+  update_readers();
+  update_commit();
+  update_lease();
+  ticker_->set(std::chrono::duration_cast<std::chrono::microseconds>(around_.settings.lease.beat) / kTicksPerBeat);
+}
+
+Leader::~Leader() {
+  *alive_ = false;
+  for (auto& member : members_) member->end();
+}
+
+bool Leader::in_set(const std::string& address) const {
+  return std::find(view_.in_sync.begin(), view_.in_sync.end(), address) != view_.in_sync.end();
+}
+
+Member* Leader::find(const std::string& address) const {
+  for (const auto& member : members_)
+    if (member->address() == address) return member.get();
+  return nullptr;
+}
+
+std::vector<Member*> Leader::all() const {
+  std::vector<Member*> all;
+  for (const auto& member : members_) all.push_back(member.get());
+  return all;
+}
+
+void Leader::note(const std::string& event) {
+  around_.say(event);
+  history_.push_back(event);
+  if (history_.size() > kHistory) history_.pop_front();
+}
+
+std::uint64_t Leader::lag_us(const Member& member) const {
+  for (const Sample& sample : samples_) {
+    if (sample.last <= member.shipper().applied()) continue;
+    const Duration lag = around_.reactor.now() - sample.at;
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(lag).count());
+  }
+  return 0;
+}
+
+// --- the ledger ---
+
+std::uint64_t Leader::ring_room() const {
+  std::uint64_t kept_after = ledger_.last().value;
+  for (const auto& member : members_)
+    if (const auto after = member->needs_after()) kept_after = std::min(kept_after, after->value);
+  const std::uint64_t kept = ledger_.last().value - kept_after;
+  const std::uint64_t slots = ledger_.ring().slots() - kRingReserve;
+  return kept < slots ? slots - kept : 0;
+}
+
+// Whether entries can be announced. Who only joins does not hold up the others: it loses what the ring kept for it.
+bool Leader::make_ring_room(const Member* except) {
+  if (ring_room() >= kLeastRoom) return true;
+  for (Member* member : all()) {
+    if (member == except || member->state() == Member::State::kInSync || !member->needs_after()) continue;
+    if (ledger_.last().value - member->needs_after()->value + kLeastRoom + kRingReserve > ledger_.ring().slots())
+      member->copy_again();
+  }
+  return ring_room() >= kLeastRoom;
+}
+
+void Leader::append(const Entry& entry) {
+  ledger_.append(entry);
+  if (entry.kind == EntryKind::kRetired) retirements_.push_back({ledger_.last(), entry.number});
+}
+
+void Leader::append_head(const Head& head) {
+  Entry entry;
+  entry.kind = EntryKind::kHead;
+  entry.number = head.version.value;
+  entry.flush_version = head.flush_version;
+  entry.seconds = head.flush_at;
+  entry.commit = std::min(committed_, head.version);
+  append(entry);
+  told_ = head;
+  heads_.push_back({ledger_.last(), head.version});
+}
+
+void Leader::announce_all(const Member* except) {
+  wants_collect_ = false;
+  for (;;) {
+    if (!make_ring_room(except)) {
+      wants_collect_ = true;
+      ++counters_.ring_waits;
+      return;
+    }
+    const std::size_t most = std::min<std::size_t>(ring_room() - kLeastRoom / 2, Shipper::kMostEntries);
+    news_.clear();
+    const Head head = around_.log.announce(most, news_);
+    if (news_.empty() && head == told_) return;
+    for (const Entry& entry : news_) append(entry);
+    append_head(head);
+    ++counters_.announcements;
+    if (news_.size() < most / 2) return;
+  }
+}
+
+void Leader::collect() {
+  announce_all(nullptr);
+  update_commit();
+  pump(false);
+}
+
+void Leader::collect_for(Member& member) {
+  announce_all(&member);
+  update_commit();
+}
+
+void Leader::make_room() {
+  for (Member* member : all())
+    if (member->copies_last_round() && member->state() == Member::State::kCopying) member->copy_again();
+  collect();
+  update_readers();
+}
+
+void Leader::pump(bool say_commit) {
+  for (Member* member : all()) member->pump(say_commit);
+}
+
+// --- what backups have ---
+
+void Leader::on_progress(Member& member) {
+  if (wants_collect_ && ring_room() >= kLeastRoom) collect();
+  if (member.has_copy()) {
+    update_commit();
+    update_lease();
+  }
+  const auto entering = entering_.find(member.address());
+  if (entering != entering_.end() && member.shipper().landed() >= entering->second) change_set();
+  update_readers();
+}
+
+std::vector<std::string> Leader::counted() const {
+  std::vector<std::string> all = view_.in_sync;
+  const auto add = [&all](const std::string& address) {
+    if (std::find(all.begin(), all.end(), address) == all.end()) all.push_back(address);
+  };
+  for (const auto& [address, must_have] : entering_) add(address);
+  for (const std::string& address : proposed_) add(address);
+  return all;
+}
+
+Sequence Leader::landed_where_it_counts() const {
+  if (around_.settings.ack == Ack::kAll) {
+    Sequence landed = ledger_.last();
+    for (const std::string& address : counted()) {
+      const Member* member = find(address);
+      landed = std::min(landed, member != nullptr && member->has_copy() ? member->shipper().landed() : Sequence{});
+    }
+    return landed;
+  }
+  Sequence landed;
+  for (const auto& member : members_)
+    if (member->state() == Member::State::kInSync) landed = std::max(landed, member->shipper().landed());
+  return landed;
+}
+
+void Leader::update_commit() {
+  const Version before = committed_;
+  if (counted().empty() || around_.settings.ack == Ack::kNone) {
+    heads_.clear();
+    committed_ = kEverything;
+  } else {
+    if (before == kEverything) committed_ = told_.version;
+    const Sequence landed = landed_where_it_counts();
+    for (; !heads_.empty() && heads_.front().at <= landed; heads_.pop_front())
+      committed_ = std::max(committed_, heads_.front().version);
+  }
+  if (committed_ == before) return;
+  around_.serving.set_committed(committed_);
+  owner_.on_commit();
+  if (view_.in_sync.size() > 1) pump(true);
+}
+
+void Leader::update_lease() {
+  TimePoint until = TimePoint::max();
+  for (const std::string& address : counted()) {
+    const Member* member = find(address);
+    until = std::min(until, member != nullptr ? member->reports().lease().held_until() : TimePoint{});
+  }
+  around_.serving.set_until(until);
+  const bool serves = until > around_.reactor.now();
+  if (serves && !was_serving_) owner_.on_commit();
+  if (!serves && was_serving_) around_.say("serving is suspended: an in-sync backup has not renewed its lease");
+  was_serving_ = serves;
+}
+
+void Leader::update_readers() {
+  Sequence past = ledger_.last();
+  for (const auto& member : members_)
+    if (const auto readers = member->readers_past()) past = std::min(past, *readers);
+  for (const auto& [address, absence] : absent_)
+    if (in_set(address)) past = std::min(past, absence.readers_past);
+  std::uint64_t number = 0;
+  while (!retirements_.empty() && retirements_.front().at <= past) {
+    number = retirements_.front().number;
+    reused_ = std::max(reused_, retirements_.front().at);
+    retirements_.pop_front();
+  }
+  if (number != 0) around_.log.set_followers_past(number);
+}
+
+// --- members ---
+
+void Leader::join(std::unique_ptr<Peer> control, const Join& join) {
+  if (join.seen > view_.epoch) {
+    control->close();
+    around_.graveyard.bury(std::move(control));
+    return owner_.on_deposed(join.seen);
+  }
+  const bool continues = join.has_copy && join.position.sequence >= reused_ && ledger_.continues(join.position);
+  if (Member* old = find(join.address)) {
+    old->end();
+    on_lost(*old, "it joins anew", true);
+  }
+  const bool in_sync = continues && in_set(join.address);
+  if (in_sync)
+    absent_.erase(join.address);
+  else if (in_set(join.address))
+    absent_[join.address] = {{}, ledger_.last()};  // it has given up what it was counted for
+  MemberOwner& self = *this;
+  members_.push_back(std::make_unique<Member>(around_, self, ledger_, std::move(control), join));
+  note(join.address + " joins: " + (in_sync ? "goes on" : continues ? "catches up" : "is copied to"));
+  members_.back()->welcome(!continues, in_sync);
+  change_set();
+}
+
+bool Leader::remove(const std::string& address) {
+  Member* member = find(address);
+  if (member == nullptr && !in_set(address)) return false;
+  if (member != nullptr) {
+    member->end();
+    on_lost(*member, "removed", true);
+  }
+  change_set();
+  return true;
+}
+
+void Leader::forget(const Member& member) {
+  const auto at =
+      std::find_if(members_.begin(), members_.end(), [&](const auto& each) { return each.get() == &member; });
+  if (at == members_.end()) return;
+  around_.graveyard.bury(std::move(*at));
+  members_.erase(at);
+}
+
+void Leader::on_lost(Member& member, std::string_view cause, bool ended) {
+  ++counters_.members_lost;
+  note(member.address() + " is lost: " + std::string(cause));
+  entering_.erase(member.address());
+  if (in_set(member.address()))
+    absent_[member.address()] = {ended ? TimePoint{} : member.reports().lease().given_until(),
+                                 member.reports().received().readers_past};
+  forget(member);
+  change_set();
+}
+
+void Leader::on_deposed(Epoch by) {
+  owner_.on_deposed(by);
+}
+
+void Leader::on_caught_up(Member& member) {
+  if (!entering_.try_emplace(member.address(), ledger_.last()).second) return;
+  update_commit();
+  update_lease();
+  change_set();
+}
+
+// --- the set ---
+
+void Leader::tick() {
+  ticker_->set(std::chrono::duration_cast<std::chrono::microseconds>(around_.settings.lease.beat) / kTicksPerBeat);
+  const TimePoint now = around_.reactor.now();
+  collect();
+  for (Member* member : all()) member->tick();
+  drop_laggards(now);
+  update_lease();
+  update_readers();
+  change_set();
+}
+
+void Leader::drop_laggards(TimePoint now) {
+  if (samples_.empty() || samples_.back().last != ledger_.last()) samples_.push_back({ledger_.last(), now});
+  Sequence due{};  // who has not applied this is late
+  while (!samples_.empty() && now - samples_.front().at > around_.settings.lease.term) {
+    due = samples_.front().last;
+    samples_.pop_front();
+  }
+  late_ = std::max(late_, due);
+  for (Member* member : all()) {
+    if (member->state() != Member::State::kInSync || member->shipper().applied() >= late_) continue;
+    member->end();
+    on_lost(*member, "it is too far behind", false);
+  }
+}
+
+// Proposes the set as it should be, if that is not what it is.
+void Leader::change_set() {
+  if (proposing_) return;
+  GroupView next = view_;
+  const TimePoint now = around_.reactor.now();
+  std::erase_if(next.in_sync, [&](const std::string& address) {
+    const auto absent = absent_.find(address);
+    return absent != absent_.end() && absent->second.until <= now;
+  });
+  for (const auto& [address, must_have] : entering_) {
+    const Member* member = find(address);
+    if (!next.has(address) && member != nullptr && member->shipper().landed() >= must_have)
+      next.in_sync.push_back(address);
+  }
+  if (next.in_sync == view_.in_sync) return;
+  ++next.epoch.value;
+  proposing_ = true;
+  proposed_ = next.in_sync;
+  authority_.propose(next, [this, alive = alive_, next](bool agreed, Epoch current) {
+    if (!*alive) return;
+    proposing_ = false;
+    proposed_.clear();
+    if (agreed) return adopt(next);
+    if (current > view_.epoch) return owner_.on_deposed(current);
+    update_commit();
+  });
+}
+
+void Leader::adopt(const GroupView& next) {
+  view_ = next;
+  std::erase_if(absent_, [this](const auto& each) { return !in_set(each.first); });
+  std::erase_if(entering_, [this](const auto& each) { return in_set(each.first); });
+  ledger_.begin_epoch(next.epoch);
+  append_head(told_);
+  for (const std::string& address : view_.in_sync) {
+    Member* member = find(address);
+    if (member != nullptr && member->state() == Member::State::kCatchingUp)
+      member->set_in_sync();
+    else if (member == nullptr || member->state() != Member::State::kInSync)
+      absent_.try_emplace(address, Absence{{}, ledger_.last()});  // lost while the change was decided
+  }
+  for (Member* member : all())
+    if (member->state() == Member::State::kInSync && !in_set(member->address())) member->leave_set();
+  std::string set;
+  for (const std::string& address : view_.in_sync) set += " " + address;
+  note("epoch " + std::to_string(view_.epoch.value) + ", in sync:" + (set.empty() ? " none" : set));
+  owner_.on_view(view_);
+  for (Member* member : all()) member->tell(view_);
+  update_commit();
+  update_lease();
+  update_readers();
+  pump(false);
+  change_set();
+}
+
+}  // namespace lmc::replication

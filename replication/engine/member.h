@@ -1,0 +1,149 @@
+// A member: one backup at its primary, from its Join to the end of its session. What it does, by state:
+//   kCopying     rounds of bytes over the bulk link (copy_sender.h)
+//   kIndexing    the addresses of living items, in parts: each part is true of one place in the ledger, so the ledger
+//   is
+//                held there until the part was added
+//   kCatchingUp  the ledger, until nothing much is missing
+//   kInSync      counted by the commit rule
+// A backup whose copy the ledger continues begins with kCatchingUp, or as kInSync if it never left the set.
+//
+// Threads: the replication thread's. Ownership: its Leader's, which it tells what happens; it ends itself only by
+// telling so.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "replication/engine/copy_sender.h"
+#include "replication/engine/ledger_end.h"
+#include "replication/engine/messages.h"
+#include "replication/engine/reports.h"
+#include "replication/engine/shipper.h"
+#include "replication/engine/surroundings.h"
+
+namespace lmc::replication {
+
+class Member;
+
+// What a member tells, and asks.
+class MemberOwner {
+ public:
+  virtual ~MemberOwner() = default;
+  // More of it has landed, or was applied, or its lease has moved.
+  virtual void on_progress(Member& member) = 0;
+  virtual void on_caught_up(Member& member) = 0;
+  // It is over; the member does nothing more. `ended`: the backup's side is known to have given up the session.
+  virtual void on_lost(Member& member, std::string_view cause, bool ended) = 0;
+  // The backup has seen a later epoch than its primary.
+  virtual void on_deposed(Epoch by) = 0;
+  // Announces everything there is, so that the ledger's end is what the log is.
+  virtual void collect_for(Member& member) = 0;
+  [[nodiscard]] virtual Head head() const = 0;  // as told last
+  [[nodiscard]] virtual Version committed() const = 0;
+  [[nodiscard]] virtual const GroupView& view() const = 0;
+};
+
+class Member final : PeerObserver {
+ public:
+  enum class State : std::uint8_t { kCopying, kIndexing, kCatchingUp, kInSync, kLost };
+
+  Member(const Surroundings& around, MemberOwner& owner, const Ledger& ledger, std::unique_ptr<Peer> control,
+         const Join& join);
+  ~Member() override;
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+
+  // Answers the Join. `copy`: the ledger does not continue what it has. `in_sync`: it never left the set.
+  void welcome(bool copy, bool in_sync);
+
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool up() const { return up_; }
+  // What has landed there counts: nothing before it is missing.
+  [[nodiscard]] bool has_copy() const { return state_ == State::kCatchingUp || state_ == State::kInSync; }
+  [[nodiscard]] const Shipper& shipper() const { return shipper_; }
+  [[nodiscard]] const Reports& reports() const { return reports_; }
+  [[nodiscard]] const CopySender& copy() const { return copy_; }
+  [[nodiscard]] bool copies_last_round() const { return last_round_; }
+  // The first entry that the ring must still hold for it; nothing if it makes do without.
+  [[nodiscard]] std::optional<Sequence> needs_after() const;
+  // As needs_after(): up to where it has no reader in what is retired.
+  [[nodiscard]] std::optional<Sequence> readers_past() const;
+
+  // Posts what is new, as far as the link takes it; a report too if `say_commit`.
+  void pump(bool say_commit);
+  void tick();
+  void tell(const GroupView& view);
+  void set_in_sync();
+  void leave_set();
+  // The ring, or the room, that its copy needed to go on from is needed otherwise.
+  void copy_again();
+  // Ends the session. The owner is not told.
+  void end();
+
+ private:
+  class Lane final : public LinkObserver {
+   public:
+    Lane(Member& member, bool bulk) : member_(member), bulk_(bulk) {}
+    void on_up() override { member_.on_link_up(bulk_); }
+    void on_completed(std::size_t chains) override { member_.on_completed(bulk_, chains); }
+    void on_arrival() override { member_.on_arrival(); }
+    void on_down(std::string_view cause) override { member_.on_link_down(bulk_, cause); }
+
+   private:
+    Member& member_;
+    bool bulk_;
+  };
+
+  void on_up() override {}
+  void on_message(std::string_view message) override;
+  void on_down(std::string_view cause, bool by_peer) override;
+
+  void on_link_up(bool bulk);
+  void on_link_down(bool bulk, std::string_view cause);
+  void on_completed(bool bulk, std::size_t chains);
+  void on_arrival();
+  void go_on_copying();
+  void begin_round();
+  void begin_indexing();
+  void send_living();
+  void on_inventory(const Inventory& inventory);
+  void on_living_added(const LivingAdded& added);
+  void check_caught_up();
+  void send(const std::string& message);
+  void lose(std::string_view cause, bool ended);
+  [[nodiscard]] Report report() const;
+
+  Surroundings around_;
+  MemberOwner& owner_;
+  const Ledger& ledger_;
+  std::unique_ptr<Peer> control_;
+  const std::string address_;
+  const Join join_;
+  State state_ = State::kCatchingUp;
+  bool up_ = false;  // the foreground link
+  bool bulk_up_ = false;
+  std::optional<std::string> lost_link_;  // why the foreground link went; the control connection may yet say more
+  TimePoint patience_;                    // until then nothing need be heard
+  Reports reports_;
+  Shipper shipper_;
+  CopySender copy_;
+  bool inventory_known_ = false;
+  bool last_round_ = false;
+  std::size_t bulk_in_flight_ = 0;
+  Position copied_to_;  // where the copy goes on in the ledger, from the last round's begin on
+  Head copied_head_;
+  std::unique_ptr<LivingScan> scan_;
+  bool living_done_ = false;
+  std::vector<std::uint64_t> living_;  // scratch
+  Sequence part_at_;                   // of the part of living items that is on its way
+  Lane foreground_lane_{*this, false};
+  Lane bulk_lane_{*this, true};
+  std::unique_ptr<Link> foreground_;
+  std::unique_ptr<Link> bulk_;
+  std::unique_ptr<Timer> go_on_;
+};
+
+}  // namespace lmc::replication

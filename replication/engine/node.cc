@@ -1,0 +1,423 @@
+#include "replication/engine/node.h"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "replication/engine/status.h"
+
+namespace lmc::replication {
+
+namespace {
+constexpr std::chrono::microseconds kInvitePeriod{std::chrono::milliseconds(500)};
+constexpr std::chrono::microseconds kFarewell{std::chrono::seconds(1)};
+constexpr std::size_t kMostVisitors = 256;
+
+Epoch next_term(Epoch seen) {
+  return {(seen.value / kEpochsOfTerm + 1) * kEpochsOfTerm};
+}
+
+Answer refuse(std::string why) {
+  return {false, std::move(why)};
+}
+}  // namespace
+
+std::string_view name_of(Role role) {
+  constexpr std::string_view kNames[] = {"none", "primary", "backup"};
+  return kNames[static_cast<unsigned>(role)];
+}
+
+// A control connection that has not said what it is about, or is here for commands.
+class Node::Visitor final : public PeerObserver {
+ public:
+  Visitor(Node& node, std::unique_ptr<Peer> peer) : node_(node), peer_(std::move(peer)) { peer_->observe(*this); }
+  [[nodiscard]] std::unique_ptr<Peer> take_peer() { return std::move(peer_); }
+  void answer(const Answer& answer) {
+    if (peer_ && !peer_->send(encode_message(answer))) leave();
+  }
+
+ private:
+  void on_up() override {}
+  void on_message(std::string_view message) override {
+    if (const auto join = decode_message<Join>(message)) return node_.on_join(leave(), *join);
+    const auto command = decode_message<Command>(message);
+    if (!command) {
+      leave()->close();
+      return;
+    }
+    node_.command(command->text, [this, alive = std::weak_ptr<bool>(alive_)](const Answer& text) {
+      if (!alive.expired()) answer(text);
+    });
+  }
+  void on_down(std::string_view, bool) override { node_.graveyard_.bury(leave()); }
+  std::unique_ptr<Peer> leave() {
+    std::unique_ptr<Peer> peer = std::move(peer_);
+    node_.forget_visitor(this);
+    return peer;
+  }
+
+  Node& node_;
+  std::unique_ptr<Peer> peer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+Node::Node(const Outside& outside, const Settings& settings)
+    : outside_(outside),
+      settings_(settings),
+      graveyard_(outside.reactor),
+      ring_(settings.ring_slots),
+      applier_(ring_, outside.log),
+      authority_(outside.authority != nullptr ? *outside.authority : own_authority_),
+      farewell_over_(outside.reactor.timer([this] { farewells_.clear(); })),
+      inviter_(outside.reactor.timer([this] { invite_absent(); })) {
+  outside_.fabric.prepare(ring_.memory());
+  outside_.fabric.prepare(outside_.log.memory());
+}
+
+Node::~Node() {
+  *alive_ = false;
+}
+
+Surroundings Node::surroundings() {
+  return {outside_.reactor, outside_.fabric, outside_.peers, outside_.log,        graveyard_,
+          serving_,         settings_,       outside_.say,   outside_.draw_ticket};
+}
+
+void Node::recall(Epoch seen, const GroupView& view) {
+  seen_ = seen;
+  view_ = view;
+}
+
+void Node::see(Epoch epoch, const GroupView& view) {
+  if (epoch == seen_ && view == view_) return;
+  seen_ = std::max(seen_, epoch);
+  view_ = view;
+  for (const std::string& address : view.in_sync) known_.insert(address);
+  if (!view.primary.empty()) known_.insert(view.primary);
+  known_.erase(settings_.address);
+  outside_.owner.remember(seen_, view_);
+}
+
+// --- roles ---
+
+void Node::start_primary() {
+  const Epoch epoch = next_term(seen_);
+  lead({epoch, settings_.address, {}}, {});
+}
+
+void Node::start_backup(const std::string& primary) {
+  follow(primary);
+}
+
+void Node::lead(const GroupView& view, const std::map<std::string, Sequence>& positions) {
+  see(view.epoch, view);
+  const bool goes_on = !led_to_;
+  const Leader::Start start{goes_on ? applier_.position() : *led_to_, applier_.last_retired(), goes_on, view,
+                            positions};
+  led_to_.reset();
+  outside_.owner.change_role([this] {
+    applier_.abandon();
+    outside_.log.lead([this] { outside_.owner.on_room_wanted(); });
+  });
+  role_ = Role::kPrimary;
+  LeaderOwner& self = *this;
+  leader_ = std::make_unique<Leader>(surroundings(), self, authority_, ring_, start);
+  serving_.set_alone_in({});
+  serving_.set_service(Service::kAll);
+  outside_.say("primary of epoch " + std::to_string(view.epoch.value));
+  on_commit();
+  invite_absent();
+}
+
+void Node::step_down(const std::string& why) {
+  if (role_ == Role::kNone) return;
+  outside_.say("no longer " + std::string(name_of(role_)) + ": " + why);
+  serving_.set_service(Service::kNothing);
+  serving_.set_until({});
+  role_ = Role::kNone;
+  inviter_->cancel();
+  if (leader_) {
+    led_to_ = leader_->ledger().end();
+    for (const auto& member : leader_->members()) member->end();
+    graveyard_.bury(std::move(leader_));
+  }
+  end_standby();
+  outside_.owner.change_role([] {});
+  if (AnswerTo demoting = std::exchange(demoting_, nullptr)) demoting(refuse(why));
+}
+
+void Node::end_standby() {
+  if (!standby_) return;
+  standby_->fence();
+  graveyard_.bury(std::move(standby_));
+}
+
+void Node::follow(const std::string& primary) {
+  step_down("to follow " + primary);
+  role_ = Role::kBackup;
+  StandbyOwner& self = *this;
+  standby_ = std::make_unique<Standby>(surroundings(), self, ring_, applier_, primary);
+}
+
+void Node::begin_copy() {
+  outside_.owner.change_role([this] {
+    applier_.abandon();
+    led_to_.reset();
+    outside_.log.follow();
+  });
+}
+
+void Node::on_view(const GroupView& view) {
+  see(view.epoch, view);
+  if (leader_) invite_absent();
+}
+
+void Node::on_commit() {
+  outside_.owner.on_serving();
+  if (!demoting_ || !leader_ || !leader_->drained()) return;
+  AnswerTo answer = std::exchange(demoting_, nullptr);
+  step_down("demoted");
+  answer({true, describe_position(false, {seen_, {}})});
+}
+
+void Node::on_service_lost() {
+  outside_.owner.change_role([] {});
+}
+
+void Node::on_moved(const std::string& primary) {
+  const std::string to = primary;
+  if (to != settings_.address) follow(to);
+}
+
+void Node::on_deposed(Epoch by) {
+  GroupView view = view_;
+  view.primary.clear();
+  step_down("epoch " + std::to_string(by.value) + " has begun elsewhere");
+  see(by, view);
+}
+
+// --- control connections ---
+
+void Node::accept(std::unique_ptr<Peer> peer) {
+  if (visitors_.size() >= kMostVisitors) {
+    peer->close();
+    return graveyard_.bury(std::move(peer));
+  }
+  visitors_.push_back(std::make_unique<Visitor>(*this, std::move(peer)));
+}
+
+void Node::forget_visitor(Visitor* visitor) {
+  const auto at =
+      std::find_if(visitors_.begin(), visitors_.end(), [&](const auto& each) { return each.get() == visitor; });
+  if (at == visitors_.end()) return;
+  graveyard_.bury(std::move(*at));
+  visitors_.erase(at);
+}
+
+void Node::on_join(std::unique_ptr<Peer> peer, const Join& join) {
+  const auto refuse_join = [&](const std::string& why, const std::string& primary) {
+    outside_.say("refused " + join.address + " (" + peer->name() + "): " + why);
+    (void)peer->send(encode_message(Refused{why, primary}));
+    bid_farewell(std::move(peer));
+  };
+  if (join.protocol != kProtocolVersion || join.ledger_format != kLedgerFormatVersion)
+    return refuse_join("versions differ: protocol " + std::to_string(join.protocol) + " and ledger format " +
+                           std::to_string(join.ledger_format) + " there, " + std::to_string(kProtocolVersion) +
+                           " and " + std::to_string(kLedgerFormatVersion) + " here",
+                       "");
+  if (!leader_) return refuse_join("not the primary", view_.primary);
+  const Geometry own = outside_.log.geometry();
+  if (join.geometry != own || join.ring_slots != ring_.slots())
+    return refuse_join(explain_difference(own, join.geometry, ring_.slots(), join.ring_slots), "");
+  if (removed_.contains(join.address)) return refuse_join("removed from the group; `add` lets it in again", "");
+  if (join.address == settings_.address) return refuse_join("that is this node's own address", "");
+  known_.insert(join.address);
+  leader_->join(std::move(peer), join);
+}
+
+// Closed only when what was said last has had the time to arrive.
+void Node::bid_farewell(std::unique_ptr<Peer> peer) {
+  peer->observe(deaf_);
+  farewells_.push_back(std::move(peer));
+  if (farewells_.size() == 1) farewell_over_->set(kFarewell);
+}
+
+void Node::collect() {
+  if (leader_) leader_->collect();
+}
+
+void Node::make_room() {
+  if (leader_) leader_->make_room();
+}
+
+// Nodes that belong to the group and have no session are told where its primary is: a deposed one, a restarted one.
+void Node::invite_absent() {
+  if (!leader_) return;
+  inviter_->set(kInvitePeriod);
+  if (!errands_.empty()) return;
+  for (const std::string& address : known_) {
+    const auto& members = leader_->members();
+    if (std::none_of(members.begin(), members.end(), [&](const auto& each) { return each->address() == address; }))
+      invite(address);
+  }
+}
+
+void Node::invite(const std::string& address) {
+  const std::string text = "follow " + std::to_string(seen_.value) + " " + settings_.address;
+  const std::uint64_t number = next_errand_++;
+  errands_[number] =
+      std::make_unique<Errand>(surroundings(), address, text, settings_.lease.term,
+                               [this, number](const std::optional<Answer>&, std::string_view) { end_errand(number); });
+}
+
+void Node::end_errand(std::uint64_t number) {
+  graveyard_.bury(std::move(errands_[number]));
+  errands_.erase(number);
+}
+
+// --- commands ---
+
+void Node::command(const std::string& text, AnswerTo answer) {
+  std::istringstream words(text);
+  std::string name;
+  std::string rest;
+  std::string extra;
+  std::uint64_t number = 0;
+  words >> name;
+  if (name == "status") return answer({true, describe_status(*this)});
+  if (name == "promote") {
+    words >> rest;
+    if (rest.empty() || rest == "force") return promote(rest == "force", std::move(answer));
+  } else if (name == "demote") {
+    return demote(std::move(answer));
+  } else if (name == "fence" && words >> number) {
+    return answer(fence({number}));
+  } else if (name == "follow" && words >> number >> rest) {
+    return answer(follow_command({number}, rest));
+  } else if (name == "add" && words >> rest) {
+    return answer(add(rest));
+  } else if (name == "remove" && words >> rest) {
+    return answer(remove(rest));
+  }
+  answer(refuse("no such command: " + text));
+}
+
+void Node::promote(bool force, AnswerTo answer) {
+  if (role_ == Role::kPrimary) return answer({true, "is the primary already"});
+  if (takeover_ || promoting_) return answer(refuse("is being promoted already"));
+  if (!applier_.sound() && !led_to_) return answer(refuse("has no copy of the group's data"));
+  if (!force && !view_.has(settings_.address) && !led_to_)
+    return answer(refuse("is not in sync as of epoch " + std::to_string(view_.epoch.value) +
+                         ": acknowledged writes would be lost"));
+  // Decided before anybody is fenced: who is not to be primary must not disturb the one that is.
+  const GroupView old = view_;
+  GroupView intent{next_term(std::max(seen_, authority_at_)), settings_.address, old.in_sync};
+  if (!old.primary.empty()) intent.in_sync.push_back(old.primary);
+  std::erase(intent.in_sync, settings_.address);
+  promoting_ = true;
+  authority_.propose(intent, [this, alive = alive_, force, old, intent, answer](bool agreed, Epoch current) {
+    if (!*alive) return;
+    promoting_ = false;
+    authority_at_ = current;
+    if (!agreed) return answer(refuse("the group's authority does not agree"));
+    if (seen_ >= intent.epoch) return answer(refuse("another epoch has begun meanwhile"));
+    take_over(force, old, intent, answer);
+  });
+}
+
+void Node::take_over(bool force, const GroupView& old, const GroupView& intent, const AnswerTo& answer) {
+  const TimePoint until = standby_ ? standby_->primary_may_serve_until() : TimePoint{};
+  step_down("to be promoted");
+  see(intent.epoch, {intent.epoch, {}, old.in_sync});
+  takeover_ =
+      std::make_unique<Takeover>(surroundings(), intent.epoch, old, until,
+                                 [this, force, old, epoch = intent.epoch, answer](std::vector<FencedNode> fenced) {
+                                   graveyard_.bury(std::move(takeover_));
+                                   on_fenced(force, old, epoch, std::move(fenced), answer);
+                                 });
+  takeover_->begin();
+}
+
+void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced,
+                     const AnswerTo& answer) {
+  if (seen_ != epoch || role_ != Role::kNone) return answer(refuse("another epoch has begun meanwhile"));
+  const Position own = led_to_ ? *led_to_ : applier_.position();
+  GroupView next{{epoch.value + 1}, settings_.address, {}};
+  std::map<std::string, Sequence> positions;
+  for (const FencedNode& node : fenced) {
+    const bool in_sync = std::find(old.in_sync.begin(), old.in_sync.end(), node.address) != old.in_sync.end();
+    if (!in_sync || !node.has_copy || led_to_) continue;
+    if (node.position.sequence <= own.sequence) {
+      next.in_sync.push_back(node.address);
+      positions[node.address] = node.position.sequence;
+    }
+    if (node.position.sequence > own.sequence && settings_.ack != Ack::kAll && !force)
+      return answer(refuse(node.address + " has more of the log (" + describe_position(true, node.position) +
+                           " there, " + describe_position(true, own) + " here): promote that one, or force"));
+  }
+  for (const std::string& address : old.in_sync) known_.insert(address);
+  if (!old.primary.empty()) known_.insert(old.primary);
+  known_.erase(settings_.address);
+  authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, Epoch) {
+    if (!*alive) return;
+    if (!agreed) return answer(refuse("the group's authority does not agree"));
+    if (seen_ > next.epoch || role_ != Role::kNone) return answer(refuse("another epoch has begun meanwhile"));
+    lead(next, positions);
+    answer({true, "primary of epoch " + std::to_string(next.epoch.value)});
+  });
+}
+
+void Node::demote(AnswerTo answer) {
+  if (!leader_) return answer(refuse("is not the primary"));
+  if (demoting_) return answer(refuse("is being demoted already"));
+  demoting_ = std::move(answer);
+  serving_.set_service(Service::kNothing);
+  outside_.owner.change_role([] {});
+  leader_->collect();
+  on_commit();
+}
+
+Answer Node::fence(Epoch epoch) {
+  if (epoch <= seen_) return refuse("has seen epoch " + std::to_string(seen_.value));
+  step_down("fenced by epoch " + std::to_string(epoch.value));
+  GroupView view = view_;
+  view.primary.clear();
+  see(epoch, view);
+  return {true, describe_position(applier_.sound(), applier_.position())};
+}
+
+Answer Node::follow_command(Epoch epoch, const std::string& primary) {
+  if (epoch < seen_ || (epoch == seen_ && role_ == Role::kPrimary))
+    return refuse("has seen epoch " + std::to_string(seen_.value));
+  if (primary == settings_.address) return refuse("cannot follow itself");
+  if (takeover_) return refuse("is being promoted");
+  if (role_ == Role::kBackup && standby_->primary() == primary) return {true, "follows it already"};
+  follow(primary);
+  seen_ = std::max(seen_, epoch);
+  outside_.owner.remember(seen_, view_);
+  return {true, "follows " + primary};
+}
+
+Answer Node::add(const std::string& address) {
+  if (!leader_) return refuse("is not the primary");
+  if (address == settings_.address) return refuse("is this node");
+  removed_.erase(address);
+  known_.insert(address);
+  invite(address);
+  return {true, "told to follow: " + address};
+}
+
+Answer Node::remove(const std::string& address) {
+  if (!leader_) return refuse("is not the primary");
+  const bool known = known_.erase(address) != 0;
+  if (!leader_->remove(address) && !known) return refuse("no member: " + address);
+  removed_.insert(address);
+  return {true, "removed: " + address};
+}
+
+void Node::OwnAuthority::propose(const GroupView& next, Decided done) {
+  node_.outside_.owner.remember(std::max(node_.seen_, next.epoch), next);
+  done(true, next.epoch);
+}
+
+}  // namespace lmc::replication

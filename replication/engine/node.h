@@ -1,0 +1,188 @@
+// The node: one member of a group, in whichever role: primary (leader.h), backup (standby.h), or neither, when it has
+// been fenced or deposed and waits to be told whom to follow. It answers control connections: joins, and the commands
+// by which an admin, or another node, or the coordinator, moves roles:
+//
+//   status                     key and value by line
+//   promote [force]            this backup becomes primary, in a new term; see takeover.h
+//   demote                     this primary stops serving, lets its backups have everything, and waits to follow
+//   fence EPOCH                nothing of an older epoch may change anything here any more; answers how far this node
+//   is follow EPOCH ADDRESS       the primary of that epoch is there: be its backup add ADDRESS                (to a
+//   primary) tell that node to follow remove ADDRESS             (to a primary) end its membership; it is refused until
+//   added again
+//
+// Epochs: the upper bits count terms (promotions), the lower 16 the changes of the set within one, so that whoever is
+// promoted outranks what a primary that does not know of it does alone.
+//
+// Threads: the replication thread's. Workers have Serving, and apply_landed().
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "replication/engine/applier.h"
+#include "replication/engine/leader.h"
+#include "replication/engine/standby.h"
+#include "replication/engine/takeover.h"
+
+namespace lmc::replication {
+
+class NodeOwner {
+ public:
+  virtual ~NodeOwner() = default;
+  // Calls the function while no worker is within a turn, and ends what clients wait for: what they were told, or not,
+  // by the old role no longer counts.
+  virtual void change_role(const std::function<void()>& change) = 0;
+  // What Serving says has changed: who waits may look again.
+  virtual void on_serving() = 0;
+  // As ReplicatedLog::lead()'s room_wanted; any thread.
+  virtual void on_room_wanted() = 0;
+  // Keeps what the node must not forget: the highest epoch it has seen, and the group then. Durable when it returns.
+  virtual void remember(Epoch seen, const GroupView& view) = 0;
+};
+
+enum class Role : std::uint8_t { kNone, kPrimary, kBackup };
+[[nodiscard]] std::string_view name_of(Role role);
+
+inline constexpr std::uint64_t kEpochsOfTerm = std::uint64_t{1} << 16;
+
+class Node final : LeaderOwner, StandbyOwner {
+ public:
+  struct Outside {
+    Reactor& reactor;
+    Fabric& fabric;
+    PeerNet& peers;
+    ReplicatedLog& log;
+    NodeOwner& owner;
+    Authority* authority;  // decides what the group is; none: the primary's word is the group's
+    std::function<void(const std::string&)> say;
+    std::function<Ticket()> draw_ticket;
+  };
+  Node(const Outside& outside, const Settings& settings);
+  ~Node() override;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // What remember() was given last, before anything else.
+  void recall(Epoch seen, const GroupView& view);
+  void start_primary();
+  void start_backup(const std::string& primary);
+  // A control connection that came.
+  void accept(std::unique_ptr<Peer> peer);
+  // The log has news; it wants room.
+  void collect();
+  void make_room();
+  // Does a command; `answer` is called once, now or later.
+  using AnswerTo = std::function<void(const Answer&)>;
+  void command(const std::string& text, AnswerTo answer);
+
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] Epoch seen() const override { return seen_; }
+  [[nodiscard]] const GroupView& view() const { return view_; }
+  [[nodiscard]] const Leader* leader() const { return leader_.get(); }
+  [[nodiscard]] const Standby* standby() const { return standby_.get(); }
+  [[nodiscard]] const Settings& settings() const { return settings_; }
+  [[nodiscard]] Position position() const { return applier_.position(); }
+  [[nodiscard]] Version applied_version() const { return applier_.version(); }
+  [[nodiscard]] std::string_view fabric_name() const { return outside_.fabric.name(); }
+  // Serves something, but must wait for a lease.
+  [[nodiscard]] bool suspended() const {
+    return serving_.service() != Service::kNothing && !serving_.may_serve(outside_.reactor.now());
+  }
+
+  // --- any thread ---
+  [[nodiscard]] const Serving& serving() const { return serving_; }
+  // Up to which answers may leave.
+  [[nodiscard]] Version committed() const {
+    const Version applied = applier_.version();  // before the epoch: see Serving
+    return serving_.committed(applied, applier_.epoch(), applier_.commit());
+  }
+  // A backup applies what has landed (I5), before a worker answers.
+  void apply_landed() {
+    if (applier_.has_news()) applier_.apply();
+  }
+
+ private:
+  class Visitor;
+  // Of a peer that has been given its last message: nothing it says is of interest.
+  class Deaf final : public PeerObserver {
+    void on_up() override {}
+    void on_message(std::string_view) override {}
+    void on_down(std::string_view, bool) override {}
+  };
+  void begin_copy() override;
+  void on_view(const GroupView& view) override;
+  void on_commit() override;
+  void on_service_lost() override;
+  void on_moved(const std::string& primary) override;
+  void on_deposed(Epoch by) override;
+
+  [[nodiscard]] Surroundings surroundings();
+  void see(Epoch epoch, const GroupView& view);
+  void lead(const GroupView& view, const std::map<std::string, Sequence>& positions);
+  void step_down(const std::string& why);
+  void end_standby();
+  void follow(const std::string& primary);
+  void on_join(std::unique_ptr<Peer> peer, const Join& join);
+  void invite(const std::string& address);
+  void invite_absent();
+  void forget_visitor(Visitor* visitor);
+  void bid_farewell(std::unique_ptr<Peer> peer);
+  void end_errand(std::uint64_t number);
+
+  void promote(bool force, AnswerTo answer);
+  void take_over(bool force, const GroupView& old, const GroupView& intent, const AnswerTo& answer);
+  void on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced, const AnswerTo& answer);
+  void demote(AnswerTo answer);
+  [[nodiscard]] Answer fence(Epoch epoch);
+  [[nodiscard]] Answer follow_command(Epoch epoch, const std::string& primary);
+  [[nodiscard]] Answer add(const std::string& address);
+  [[nodiscard]] Answer remove(const std::string& address);
+
+  // Agrees to everything: without a coordinator the primary's word is the group's.
+  class OwnAuthority final : public Authority {
+   public:
+    explicit OwnAuthority(Node& node) : node_(node) {}
+    void propose(const GroupView& next, Decided done) override;
+
+   private:
+    Node& node_;
+  };
+
+  Outside outside_;
+  Settings settings_;
+  Serving serving_;
+  Graveyard graveyard_;
+  LedgerRing ring_;
+  Applier applier_;
+  OwnAuthority own_authority_{*this};
+  Authority& authority_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers of the authority that come too late
+  Role role_ = Role::kNone;
+  Epoch seen_;
+  Epoch authority_at_;  // the epoch that the authority was in when it disagreed
+  GroupView view_;
+  std::unique_ptr<Leader> leader_;
+  std::unique_ptr<Standby> standby_;
+  std::unique_ptr<Takeover> takeover_;
+  std::set<std::string> known_;    // nodes that belong here, to be told whom to follow
+  std::set<std::string> removed_;  // are refused
+  std::map<std::uint64_t, std::unique_ptr<Errand>> errands_;
+  std::uint64_t next_errand_ = 0;
+  std::vector<std::unique_ptr<Visitor>> visitors_;
+  // Where the ledger of this node as primary ended, while what its log holds is from then.
+  std::optional<Position> led_to_;
+  bool promoting_ = false;  // the authority has been asked
+  AnswerTo demoting_;
+  Deaf deaf_;
+  std::vector<std::unique_ptr<Peer>> farewells_;  // until what was sent last has gone
+  std::unique_ptr<Timer> farewell_over_;
+  std::unique_ptr<Timer> inviter_;
+};
+
+}  // namespace lmc::replication

@@ -1,0 +1,71 @@
+#include "replication/engine/takeover.h"
+
+#include <sstream>
+#include <utility>
+
+namespace lmc::replication {
+
+std::string describe_position(bool has_copy, const Position& position) {
+  return (has_copy ? "copy " : "nothing ") + std::to_string(position.epoch.value) + " " +
+         std::to_string(position.sequence.value);
+}
+
+std::optional<FencedNode> parse_position(const std::string& text) {
+  std::istringstream words(text);
+  std::string what;
+  FencedNode node;
+  if (!(words >> what >> node.position.epoch.value >> node.position.sequence.value)) return std::nullopt;
+  if (what != "copy" && what != "nothing") return std::nullopt;
+  node.has_copy = what == "copy";
+  return node;
+}
+
+Takeover::Takeover(const Surroundings& around, Epoch epoch, GroupView old, TimePoint old_primary_until,
+                   std::function<void(std::vector<FencedNode>)> done)
+    : around_(around),
+      epoch_(epoch),
+      old_(std::move(old)),
+      old_primary_until_(old_primary_until),
+      done_(std::move(done)),
+      lease_over_(around.reactor.timer([this] { check(); })) {}
+
+void Takeover::begin() {
+  std::vector<std::string> others = old_.in_sync;
+  others.push_back(old_.primary);
+  std::erase(others, around_.settings.address);
+  std::erase(others, std::string());
+  for (const std::string& address : others) {
+    ++awaited_;
+    errands_.push_back(
+        std::make_unique<Errand>(around_, address, "fence " + std::to_string(epoch_.value), around_.settings.lease.term,
+                                 [this, address](const std::optional<Answer>& answer, std::string_view why) {
+                                   on_answer(address, answer, why);
+                                 }));
+  }
+  lease_over_->set({});
+}
+
+void Takeover::on_answer(const std::string& address, const std::optional<Answer>& answer, std::string_view why_none) {
+  --awaited_;
+  std::optional<FencedNode> node = answer && answer->ok ? parse_position(answer->text) : std::nullopt;
+  if (node) {
+    node->address = address;
+    if (address == old_.primary) old_primary_until_ = {};
+    fenced_.push_back(*node);
+  } else {
+    around_.say(address + " is not fenced: " + (answer ? answer->text : std::string(why_none)));
+  }
+  check();
+}
+
+void Takeover::check() {
+  const TimePoint now = around_.reactor.now();
+  if (awaited_ != 0 || !done_) return;
+  if (old_primary_until_ >= now) {
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(old_primary_until_ - now);
+    return lease_over_->set(left + std::chrono::microseconds(1));
+  }
+  std::exchange(done_, nullptr)(std::move(fenced_));
+}
+
+}  // namespace lmc::replication

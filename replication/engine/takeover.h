@@ -1,0 +1,56 @@
+// The takeover: what must be true before a backup of the in-sync set may call itself primary. Its own primary's right
+// to write here is gone already (Standby::fence()). Then, at the same time:
+//   - every other node of the old group is told fence(e): afterwards no byte of an epoch below e lands there (I7), and
+//     if it is the old primary, it serves no more;
+//   - the lease that this node has given the old primary runs out, unless that one was fenced, or is known to have
+//   ended.
+// Who does not answer within the patience is not in the new set.
+//
+// Threads: the replication thread's. It ends with one call of `done`, never from within begin(), and may be buried
+// there.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "replication/engine/errand.h"
+#include "replication/engine/surroundings.h"
+
+namespace lmc::replication {
+
+struct FencedNode {
+  std::string address;
+  bool has_copy = false;
+  Position position;
+};
+
+class Takeover {
+ public:
+  // `old`: the group as it was; `self`: not asked.
+  Takeover(const Surroundings& around, Epoch epoch, GroupView old, TimePoint old_primary_until,
+           std::function<void(std::vector<FencedNode>)> done);
+  void begin();
+
+ private:
+  void on_answer(const std::string& address, const std::optional<Answer>& answer, std::string_view why_none);
+  void check();
+
+  Surroundings around_;
+  Epoch epoch_;
+  GroupView old_;
+  TimePoint old_primary_until_;
+  std::function<void(std::vector<FencedNode>)> done_;
+  std::vector<FencedNode> fenced_;
+  std::size_t awaited_ = 0;
+  std::vector<std::unique_ptr<Errand>> errands_;
+  std::unique_ptr<Timer> lease_over_;
+};
+
+// The answer to a fence, and back.
+[[nodiscard]] std::string describe_position(bool has_copy, const Position& position);
+[[nodiscard]] std::optional<FencedNode> parse_position(const std::string& text);
+
+}  // namespace lmc::replication

@@ -1,0 +1,99 @@
+// The simulated network: control connections and fabric links between hosts, with everything that goes wrong between
+// machines. Hosts are named by their addresses; each has at most one living process.
+//
+//   delay      each message, write and completion takes its own time; order holds within a connection or link, as TCP
+//              and RC queue pairs keep it, and between them not at all
+//   cut        two hosts do not hear each other: nothing arrives, and after the fabric's limit links go down; what was
+//              posted has landed up to some byte
+//   end        a process ends: its memory is gone; of what it had posted a prefix lands; peers learn of it soon
+//   torn       what has landed of a chain is visible piece by piece while it lands
+//   late       a chain may be on its way for long, and lands unless its receiver has revoked the link
+//
+// Bytes are read from the sender's memory when they land, as a network card reads them: memory changed too early shows.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "replication/engine/peers.h"
+#include "replication/fabric/fabric.h"
+#include "world.h"
+
+namespace lmc::sim {
+
+class Host;
+class SimLink;
+class SimPeer;
+
+struct Weather {
+  Micros delay{30};            // of a message or chain, usually
+  Micros down_after{200'000};  // until a link notices that nothing arrives
+};
+
+class Network {
+ public:
+  Network(World& world, Weather weather) : world_(world), weather_(weather) {}
+
+  void attach(Host& host);
+  void detach(Host& host);  // the process ends
+  void cut(const std::string& a, const std::string& b) { cuts_.insert(pair_of(a, b)); }
+  void mend(const std::string& a, const std::string& b) { cuts_.erase(pair_of(a, b)); }
+  void mend_all() { cuts_.clear(); }
+  [[nodiscard]] bool is_cut(const std::string& a, const std::string& b) const { return cuts_.contains(pair_of(a, b)); }
+  // A link between these two goes down, though both live.
+  void break_links(const std::string& a, const std::string& b);
+
+  [[nodiscard]] World& world() { return world_; }
+  [[nodiscard]] const Weather& weather() const { return weather_; }
+  [[nodiscard]] Host* find(const std::string& address) const;
+
+ private:
+  friend class SimLink;
+  friend class SimPeer;
+  static std::pair<std::string, std::string> pair_of(const std::string& a, const std::string& b) {
+    return a < b ? std::pair(a, b) : std::pair(b, a);
+  }
+  World& world_;
+  Weather weather_;
+  std::map<std::string, Host*> hosts_;
+  std::set<std::pair<std::string, std::string>> cuts_;
+};
+
+// One process on the network.
+class Host final : public replication::Fabric, public replication::PeerNet {
+ public:
+  // `on_peer`: a control connection came.
+  Host(Network& network, Process& process, std::string address,
+       std::function<void(std::unique_ptr<replication::Peer>)> on_peer);
+  ~Host() override;  // as if the process ended
+
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] Process& process() { return process_; }
+  [[nodiscard]] Network& network() { return network_; }
+
+  [[nodiscard]] std::string_view name() const override { return "sim"; }
+  void prepare(std::span<char>) override {}
+  [[nodiscard]] std::unique_ptr<replication::Link> accept(const replication::LinkPlan& plan,
+                                                          replication::LinkObserver& observer) override;
+  [[nodiscard]] std::unique_ptr<replication::Link> connect(std::string_view address, const replication::LinkPlan& plan,
+                                                           replication::LinkObserver& observer) override;
+  [[nodiscard]] std::unique_ptr<replication::Peer> connect(const std::string& address,
+                                                           replication::PeerObserver& observer) override;
+
+ private:
+  friend class Network;
+  friend class SimLink;
+  friend class SimPeer;
+  Network& network_;
+  Process& process_;
+  std::string address_;
+  std::function<void(std::unique_ptr<replication::Peer>)> on_peer_;
+  std::map<replication::Ticket, std::weak_ptr<struct LinkEnd>> accepting_;
+  std::vector<std::weak_ptr<struct LinkEnd>> links_;
+  std::vector<std::weak_ptr<struct PeerEnd>> peers_;
+};
+
+}  // namespace lmc::sim
