@@ -1,0 +1,36 @@
+#include "replication/fabric/address.h"
+
+#include <netdb.h>
+
+#include <cstring>
+#include <memory>
+
+namespace lmc::replication {
+
+std::optional<SocketAddress> look_up(std::string_view address, std::string& why) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon + 1 == address.size()) {
+    why = "'" + std::string(address) + "' is not host:port";
+    return std::nullopt;
+  }
+  std::string host(address.substr(0, colon));
+  const std::string port(address.substr(colon + 1));
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  const int error = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found);
+  if (error != 0 || found == nullptr) {
+    why = "'" + std::string(address) + "': " + ::gai_strerror(error);
+    return std::nullopt;
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> all(found, ::freeaddrinfo);
+  SocketAddress result;
+  std::memcpy(&result.storage, found->ai_addr, found->ai_addrlen);
+  result.size = found->ai_addrlen;
+  return result;
+}
+
+}  // namespace lmc::replication

@@ -1,0 +1,67 @@
+// The fabric over kernel sockets, for machines without an RDMA device: the meaning of one-sided writes, by a reader on
+// the other side that puts bytes where they belong. README.md has the wire format.
+//
+// A chain is one sendmsg, as long as the socket takes it; what it does not take waits without being copied. What has
+// landed is told with the next chain, or by a frame of its own when a reading pass was followed by none.
+//
+// Threads: the reactor's. Errors: opening a link reports by on_down(); a socket that does not say a known ticket in
+// time is closed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "replication/fabric/fabric.h"
+#include "replication/fabric/fd.h"
+#include "replication/fabric/reactor.h"
+
+namespace lmc::replication {
+
+struct TcpOptions {
+  int type_of_service = 0;                               // IP_TOS and IPV6_TCLASS; 0: the system's
+  std::chrono::milliseconds connect_timeout{2000};       // of connect and hello together
+  std::chrono::milliseconds unacknowledged_limit{5000};  // TCP_USER_TIMEOUT
+};
+
+struct TcpCounters {
+  std::uint64_t chains = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t sends = 0;  // sendmsg calls
+  std::uint64_t reads = 0;  // readv calls
+  std::uint64_t waits = 0;  // for a socket to take more
+};
+
+class TcpLink;
+
+class TcpFabric final : public Fabric {
+ public:
+  TcpFabric(Reactor& reactor, const TcpOptions& options = {});
+  ~TcpFabric() override;  // after its links
+
+  [[nodiscard]] std::string_view name() const override { return "tcp"; }
+  void prepare(std::span<char>) override {}
+  [[nodiscard]] std::unique_ptr<Link> accept(const LinkPlan& plan, LinkObserver& observer) override;
+  [[nodiscard]] std::unique_ptr<Link> connect(std::string_view address, const LinkPlan& plan,
+                                              LinkObserver& observer) override;
+  // A socket that came and has said "LMCDATA1", non-blocking.
+  void adopt(Fd socket);
+
+  [[nodiscard]] const TcpCounters& counters() const { return counters_; }
+
+ private:
+  friend class TcpLink;
+  class Greeter;  // an adopted socket that has not said its ticket
+  static constexpr std::size_t kMostGreeters = 64;
+  void greet(Greeter& greeter);
+  void forget(Greeter& greeter);
+
+  Reactor& reactor_;
+  TcpOptions options_;
+  TcpCounters counters_;
+  std::map<Ticket, TcpLink*> accepting_;
+  std::map<Greeter*, std::unique_ptr<Greeter>> greeters_;
+};
+
+}  // namespace lmc::replication
