@@ -239,27 +239,32 @@ void Leader::update_readers() {
 
 // --- members ---
 
-void Leader::join(std::unique_ptr<Peer> control, const Join& join) {
+std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Join& join) {
   if (join.seen > view_.epoch) {
-    control->close();
-    around_.graveyard.bury(std::move(control));
-    return owner_.on_deposed(join.seen);
+    owner_.on_deposed(join.seen);
+    return "not the primary any more";
   }
   const bool continues = join.has_copy && join.position.sequence >= reused_ && ledger_.continues(join.position);
   if (Member* old = find(join.address)) {
     old->end();
     on_lost(*old, "it joins anew", true);
   }
+  const std::vector<std::string> set = counted();
+  const bool in_set_perhaps = std::find(set.begin(), set.end(), join.address) != set.end();
+  if (in_set_perhaps && !continues) {
+    // It counts as one that has everything: before it forgets what it has it must be out of the set.
+    absent_[join.address] = {{}, ledger_.last()};
+    change_set();
+    if (in_set(join.address)) return "has to leave the in-sync set first";
+  }
   const bool in_sync = continues && in_set(join.address);
-  if (in_sync)
-    absent_.erase(join.address);
-  else if (in_set(join.address))
-    absent_[join.address] = {{}, ledger_.last()};  // it has given up what it was counted for
+  if (in_sync) absent_.erase(join.address);
   MemberOwner& self = *this;
   members_.push_back(std::make_unique<Member>(around_, self, ledger_, std::move(control), join));
   note(join.address + " joins: " + (in_sync ? "goes on" : continues ? "catches up" : "is copied to"));
   members_.back()->welcome(!continues, in_sync);
   change_set();
+  return std::nullopt;
 }
 
 bool Leader::remove(const std::string& address) {

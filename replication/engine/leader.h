@@ -71,7 +71,8 @@ class Leader final : MemberOwner {
   void collect();
   // The log wants room that backups may hold up.
   void make_room();
-  void join(std::unique_ptr<Peer> control, const Join& join);
+  // Why not, if it is to be refused.
+  [[nodiscard]] std::optional<std::string> join(std::unique_ptr<Peer>& control, const Join& join);
   // Ends its session and its place in the set; false: nobody of that address.
   bool remove(const std::string& address);
 

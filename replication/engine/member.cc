@@ -205,6 +205,7 @@ void Member::send_living() {
   if (state_ != State::kIndexing) return;
   living_.clear();
   living_done_ = scan_->next(kLivingPart, living_);
+  living_version_ = around_.log.version();
   part_at_ = ledger_.last();
   shipper_.hold_at(part_at_);
   send(encode_message(Living{part_at_, living_done_, living_}));
@@ -224,6 +225,7 @@ void Member::on_living_added(const LivingAdded& added) {
 void Member::check_caught_up() {
   if (state_ != State::kCatchingUp || !up_) return;
   if (reports_.lease().held_until() <= around_.reactor.now()) return;
+  if (owner_.head().version < living_version_) return;
   if (ledger_.last().value - shipper_.landed().value <= kCaughtUpEntries) owner_.on_caught_up(*this);
 }
 

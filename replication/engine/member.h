@@ -138,7 +138,10 @@ class Member final : PeerObserver {
   std::unique_ptr<LivingScan> scan_;
   bool living_done_ = false;
   std::vector<std::uint64_t> living_;  // scratch
-  Sequence part_at_;                   // of the part of living items that is on its way
+  // The index may be newer than what has been told: an item that was replaced meanwhile is missing in the copy until it
+  // has been told up to here.
+  Version living_version_;
+  Sequence part_at_;  // of the part of living items that is on its way
   Lane foreground_lane_{*this, false};
   Lane bulk_lane_{*this, true};
   std::unique_ptr<Link> foreground_;

@@ -232,7 +232,7 @@ void Node::on_join(std::unique_ptr<Peer> peer, const Join& join) {
   if (removed_.contains(join.address)) return refuse_join("removed from the group; `add` lets it in again", "");
   if (join.address == settings_.address) return refuse_join("that is this node's own address", "");
   known_.insert(join.address);
-  leader_->join(std::move(peer), join);
+  if (const auto why = leader_->join(peer, join)) refuse_join(*why, "");
 }
 
 // Closed only when what was said last has had the time to arrive.
