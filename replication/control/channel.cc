@@ -1,0 +1,227 @@
+#include "replication/control/channel.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "replication/fabric/address.h"
+
+namespace lmc::replication {
+
+namespace {
+
+constexpr std::size_t kReadBytes = std::size_t{256} << 10;  // at a time, before others are looked after
+constexpr std::size_t kMaxFrameBytes = sizeof(std::uint32_t) + kMaxMessageBytes + kTagBytes;
+
+std::string draw_nonce() {
+  std::string nonce(kNonceBytes, '\0');
+  if (::getrandom(nonce.data(), nonce.size(), 0) != static_cast<ssize_t>(nonce.size()))
+    throw std::runtime_error("cannot draw a nonce: check getrandom(2)");
+  return nonce;
+}
+
+template <class Number>
+std::string bytes_of(Number number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
+}
+
+}  // namespace
+
+Channel::Channel(Reactor& reactor, const GroupSecret& secret, const std::string& address, PeerObserver& observer)
+    : reactor_(reactor),
+      name_(address),
+      observer_(&observer),
+      handshake_(Handshake::Side::kClient, secret, draw_nonce()),
+      state_(State::kConnecting),
+      timer_(reactor.timer([this] { report_failure(); })) {
+  connect();
+}
+
+void Channel::connect() {
+  std::string why;
+  const auto to = look_up(name_, why);
+  if (!to) return fail(why, false);
+  socket_ = Fd(::socket(to->get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket_) return fail(std::strerror(errno), false);
+  if (::connect(socket_.get(), to->get(), to->size) != 0 && errno != EINPROGRESS)
+    return fail("connecting: " + std::string(std::strerror(errno)), false);
+  begin();
+  watch_->want({false, true});
+}
+
+Channel::Channel(Reactor& reactor, const GroupSecret& secret, Fd socket, std::string name, PeerObserver& observer)
+    : reactor_(reactor),
+      name_(std::move(name)),
+      observer_(&observer),
+      handshake_(Handshake::Side::kServer, secret, draw_nonce()),
+      state_(State::kShaking),
+      socket_(std::move(socket)),
+      timer_(reactor.timer([this] { report_failure(); })) {
+  begin();
+  watch_->want({true, false});
+}
+
+Channel::~Channel() {
+  close();
+}
+
+void Channel::begin() {
+  const int on = 1;
+  (void)::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  watch_ = reactor_.watch(socket_.get(), [this](Readiness ready) { on_ready(ready); });
+  timer_->set(kHandshakeLimit);
+}
+
+void Channel::on_ready(Readiness ready) {
+  if (failure_) return;
+  if (state_ == State::kConnecting) return on_connected();
+  if (ready.writable) flush();
+  if (ready.readable && !failure_) read();
+}
+
+void Channel::on_connected() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  (void)::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return fail("connecting: " + std::string(std::strerror(error)), false);
+  state_ = State::kShaking;
+  out_ = handshake_.take_output();
+  flush();
+}
+
+void Channel::read() {
+  char bytes[64 << 10];
+  for (std::size_t total = 0; total < kReadBytes && state_ != State::kClosed && !failure_;) {
+    const ssize_t got = ::recv(socket_.get(), bytes, sizeof bytes, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (got <= 0) {
+      const bool by_peer = got == 0 || errno == ECONNRESET;
+      return fail(got == 0 ? "closed by the other end" : std::strerror(errno), by_peer && state_ == State::kUp);
+    }
+    total += static_cast<std::size_t>(got);
+    const std::string_view read(bytes, static_cast<std::size_t>(got));
+    if (state_ == State::kShaking)
+      shake(read);
+    else
+      in_ += read;
+    if (state_ == State::kUp) take_frames();
+    if (got < static_cast<ssize_t>(sizeof bytes)) return;
+  }
+}
+
+void Channel::shake(std::string_view bytes) {
+  handshake_.feed(bytes);
+  out_ += handshake_.take_output();
+  flush();
+  if (failure_) return;
+  if (handshake_.state() == Handshake::State::kFailed) return fail(handshake_.error(), false);
+  if (handshake_.state() != Handshake::State::kDone) return;
+  in_ = bytes;
+  timer_->cancel();
+  state_ = State::kUp;
+  observer_->on_up();
+}
+
+std::string Channel::tag_of(const Digest256& key, std::uint64_t number, std::string_view payload) const {
+  return std::string(view_of(hmac_sha256(view_of(key), {bytes_of(number), payload})).substr(0, kTagBytes));
+}
+
+// The next frame's message, if it is there and true; it stays until in_ is cut.
+std::optional<std::string_view> Channel::next_frame() {
+  const std::string_view left = std::string_view(in_).substr(taken_);
+  std::uint32_t size = 0;
+  if (left.size() < sizeof size) return std::nullopt;
+  std::memcpy(&size, left.data(), sizeof size);
+  if (size > kMaxMessageBytes) {
+    fail("a message of " + std::to_string(size) + " bytes", false);
+    return std::nullopt;
+  }
+  if (left.size() < sizeof size + size + kTagBytes) return std::nullopt;
+  const std::string_view payload = left.substr(sizeof size, size);
+  const std::string_view tag = left.substr(sizeof size + size, kTagBytes);
+  if (!equal_secretly(tag, tag_of(handshake_.receive_key(), frames_received_, payload))) {
+    fail("a message that was not sent so", false);
+    return std::nullopt;
+  }
+  ++frames_received_;
+  taken_ += sizeof size + size + kTagBytes;
+  return payload;
+}
+
+void Channel::take_frames() {
+  while (state_ == State::kUp && !failure_) {
+    const std::optional<std::string_view> message = next_frame();
+    if (!message) break;
+    observer_->on_message(*message);
+  }
+  in_.erase(0, taken_);
+  taken_ = 0;
+}
+
+bool Channel::send(std::string_view message) {
+  if (state_ != State::kUp || failure_) return true;  // the observer is about to be told
+  if (message.size() > kMaxMessageBytes || out_.size() - sent_ + message.size() > kMaxQueuedBytes) return false;
+  out_ += bytes_of(static_cast<std::uint32_t>(message.size()));
+  out_ += message;
+  out_ += tag_of(handshake_.send_key(), frames_sent_++, message);
+  flush();
+  return true;
+}
+
+void Channel::flush() {
+  while (sent_ != out_.size()) {
+    const ssize_t got = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+      return fail(std::strerror(errno), state_ == State::kUp && (errno == EPIPE || errno == ECONNRESET));
+    if (got < 0) break;
+    sent_ += static_cast<std::size_t>(got);
+  }
+  if (sent_ == out_.size() || sent_ > kMaxFrameBytes) {
+    out_.erase(0, sent_);
+    sent_ = 0;
+  }
+  if (watch_) watch_->want({true, sent_ != out_.size()});
+}
+
+// Told by the timer: fail() may be within a call of the observer's.
+void Channel::fail(std::string cause, bool by_peer) {
+  if (failure_) return;
+  failure_ = std::move(cause);
+  failed_by_peer_ = by_peer;
+  if (watch_) watch_->want({});
+  timer_->set({});
+}
+
+void Channel::report_failure() {
+  if (state_ == State::kClosed) return;
+  const std::string cause = failure_.value_or("no handshake in time");
+  PeerObserver& observer = *observer_;
+  drop();
+  observer.on_down(cause, failed_by_peer_);
+}
+
+// What was sent last goes, if the socket takes it now.
+void Channel::close() {
+  if (state_ == State::kClosed) return;
+  if (state_ == State::kUp && !failure_) flush();
+  drop();
+}
+
+void Channel::drop() {
+  state_ = State::kClosed;
+  timer_->cancel();
+  watch_.reset();
+  socket_.reset();
+}
+
+}  // namespace lmc::replication
