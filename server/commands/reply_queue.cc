@@ -58,12 +58,14 @@ void ReplyQueue::append_pinned(store::SegmentPin pin, std::string_view bytes) {
   limit_ = write_;  // the next reserve() opens a piece behind this one
 }
 
-std::size_t ReplyQueue::iovecs(std::span<iovec> out) const {
+std::size_t ReplyQueue::iovecs(std::span<iovec> out, std::size_t most_bytes) const {
   std::size_t filled = 0;
-  for (std::size_t i = first_; i < pieces_.size() && filled < out.size(); ++i) {
+  for (std::size_t i = first_; i < pieces_.size() && filled < out.size() && most_bytes > 0; ++i) {
     const Piece& piece = pieces_[i];
     if (piece.size == 0) continue;  // reserved, nothing committed
-    out[filled++] = {const_cast<char*>(piece.begin), piece.size};
+    const std::size_t bytes = std::min(piece.size, most_bytes);
+    out[filled++] = {const_cast<char*>(piece.begin), bytes};
+    most_bytes -= bytes;
   }
   return filled;
 }

@@ -75,8 +75,9 @@ class ReplyQueue {
   [[nodiscard]] bool empty() const { return pending_bytes_ == 0; }
   [[nodiscard]] std::size_t pending_bytes() const { return pending_bytes_; }
 
-  // The first pieces to send, in order; returns how many of `out` were filled.
-  [[nodiscard]] std::size_t iovecs(std::span<iovec> out) const;
+  // The first pieces to send, in order, `most_bytes` of them at most; returns how many of `out` were filled.
+  [[nodiscard]] std::size_t iovecs(std::span<iovec> out, std::size_t most_bytes) const;
+  [[nodiscard]] std::size_t iovecs(std::span<iovec> out) const { return iovecs(out, pending_bytes_); }
   // The socket took this many bytes of them.
   void consume(std::size_t bytes);
   // Drops everything from `pending` bytes on: takes back what a request wrote before it turned out to fail.

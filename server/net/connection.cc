@@ -105,7 +105,7 @@ Progress Connection::execute(Bench& bench, bool others_wait) {
   std::size_t executed = 0;
   while (true) {
     if (state() == ConnectionState::kSwallowing) discard_swallowed();
-    if (state() == ConnectionState::kStreaming && replies_.empty()) produce();
+    if (state() == ConnectionState::kStreaming && replies_.empty()) produce(bench);
     if (state() != ConnectionState::kReading) break;
     if (replies_.pending_bytes() >= kReplyBacklogBytes) return Progress::kBacklogged;
     if (input_.unread().empty() || input_.unread().size() < needed_) break;
@@ -160,8 +160,10 @@ Connection::Batch Connection::parse_batch(Bench& bench, std::size_t most) {
 bool Connection::run(Bench& bench, const Batch& batch) {
   if (bench.log.enabled(LogLevel::kConnections)) log_requests(bench, batch);
   last_request_s_.store(bench.now.value, std::memory_order_relaxed);
+  const std::uint64_t position = reply_position();
   const auto result =
       bench.executor.run(std::span<const Request>(bench.requests.data(), batch.count), client_, replies_);
+  note_dependency(bench, position);
   input_.consume(bench.ends[result.executed - 1]);
   if (result.executed < batch.count) needed_ = searched_ = 0;
   switch (result.disposition) {
@@ -239,8 +241,15 @@ void Connection::refuse_for_memory(Bench& bench) {
   input_.move_to_front();
 }
 
-void Connection::produce() {
-  switch (client_.source->produce(replies_, kSourceBudgetBytes)) {
+void Connection::note_dependency(Bench& bench, std::uint64_t position) {
+  if (bench.replicator != nullptr) gate_.depend(position, bench.take_dependency());
+}
+
+void Connection::produce(Bench& bench) {
+  const std::uint64_t position = reply_position();
+  const ReplySource::State state = client_.source->produce(replies_, kSourceBudgetBytes);
+  note_dependency(bench, position);
+  switch (state) {
     case ReplySource::State::kMore:
       break;
     case ReplySource::State::kWait:
@@ -257,11 +266,17 @@ void Connection::wake() {
   if (state() == ConnectionState::kWaiting) set_state(ConnectionState::kStreaming);
 }
 
+std::size_t Connection::sendable_bytes() const {
+  if (gate_.open()) return replies_.pending_bytes();
+  return static_cast<std::size_t>(std::min<std::uint64_t>(replies_.pending_bytes(), gate_.limit() - sent_bytes_));
+}
+
 Flushed Connection::flush(Bench& bench) {
+  if (!gate_.open()) gate_.admit(bench.replicator->committed());
   std::size_t written = 0;
-  while (!replies_.empty()) {
+  while (const std::size_t sendable = sendable_bytes()) {
     if (written >= kMaxFlushBytes) return Flushed::kPaused;
-    const std::size_t pieces = replies_.iovecs(bench.iovecs);
+    const std::size_t pieces = replies_.iovecs(bench.iovecs, sendable);
     std::size_t offered = 0;
     for (std::size_t i = 0; i < pieces; ++i) offered += bench.iovecs[i].iov_len;
     const ssize_t n = bench.sockets.write(socket_.get(), std::span<const iovec>(bench.iovecs.data(), pieces));
@@ -274,9 +289,11 @@ Flushed Connection::flush(Bench& bench) {
     const auto bytes = static_cast<std::size_t>(n);
     bench.traffic.bytes_written.add(bytes);
     replies_.consume(bytes);
+    sent_bytes_ += bytes;
     written += bytes;
     if (bytes < offered) return Flushed::kBlocked;  // asking again would only be told so
   }
+  if (!gate_.open()) return Flushed::kHeld;
   if (state() == ConnectionState::kDraining) set_state(ConnectionState::kClosed);
   if (input_ended_ && state() == ConnectionState::kReading) set_state(ConnectionState::kClosed);
   return Flushed::kAll;

@@ -10,9 +10,12 @@
 // (input_buffer.h); where that is exhausted, its value is discarded and the client is told SERVER_ERROR out of memory
 // storing object.
 //
+// Replicated, replies wait in the backlog until what they depend on is committed (reply_gate.h); execution goes on.
+//
 // Threads: one worker, but for state() and last_request(), which `stats conns` reads from another.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -26,6 +29,8 @@
 #include "server/net/fd.h"
 #include "server/net/input_buffer.h"
 #include "server/net/log.h"
+#include "server/net/replicator.h"
+#include "server/net/reply_gate.h"
 #include "server/net/socket_ops.h"
 #include "server/net/traffic.h"
 #include "server/store/types.h"
@@ -41,6 +46,7 @@ inline constexpr std::size_t kIovecsPerWrite = 64;
 struct Bench {
   SocketOps& sockets;
   commands::Executor& executor;
+  store::Session& session;  // the executor's
   commands::BlockPool& reply_blocks;
   InputPool& input_blocks;
   Traffic& traffic;
@@ -49,10 +55,21 @@ struct Bench {
   protocol::ParseLimits limits;
   store::UnixSeconds now;  // of this turn
 
+  Replicator* replicator = nullptr;    // nobody: not replicated
+  store::Version latest_dependency{};  // of all that was executed
+
   // Scratch of one batch.
   std::array<protocol::Request, commands::kMaxBatch> requests;
   std::array<std::size_t, commands::kMaxBatch> ends;  // where in the input each request ends
   std::array<iovec, kIovecsPerWrite> iovecs;
+
+  // What was executed since the last call depends on. Only if replicated.
+  [[nodiscard]] store::Version take_dependency() {
+    const store::Version dependency = session.dependency();
+    session.forget_dependency();
+    latest_dependency = std::max(latest_dependency, dependency);
+    return dependency;
+  }
 };
 
 enum class ConnectionState : std::uint8_t {
@@ -81,6 +98,7 @@ enum class Flushed : std::uint8_t {
   kAll,
   kBlocked,  // the socket takes no more now
   kPaused,   // kMaxFlushBytes in this turn; go on in the next
+  kHeld,     // what is left waits for awaited() to be committed
 };
 
 class Connection {
@@ -100,6 +118,9 @@ class Connection {
   // Whether more input can be used now.
   [[nodiscard]] bool wants_input() const;
   [[nodiscard]] std::size_t unsent_bytes() const { return replies_.pending_bytes(); }
+  // Something it executed was not committed when last looked at. Then: the version it waits for.
+  [[nodiscard]] bool uncommitted() const { return !gate_.open(); }
+  [[nodiscard]] store::Version awaited() const { return gate_.awaited(); }
   // Between requests: nothing is unsent, and no request is being received whose length is known.
   [[nodiscard]] bool idle() const { return state() == ConnectionState::kReading && replies_.empty() && needed_ == 0; }
 
@@ -126,10 +147,13 @@ class Connection {
   [[nodiscard]] Batch parse_batch(Bench& bench, std::size_t most);
   [[nodiscard]] bool run(Bench& bench, const Batch& batch);
   void settle(Bench& bench, const Batch& batch);
+  void note_dependency(Bench& bench, std::uint64_t position);
+  [[nodiscard]] std::uint64_t reply_position() const { return sent_bytes_ + replies_.pending_bytes(); }
+  [[nodiscard]] std::size_t sendable_bytes() const;
   void make_room(Bench& bench);
   void refuse_for_memory(Bench& bench);
   void discard_swallowed();
-  void produce();
+  void produce(Bench& bench);
   void log_requests(Bench& bench, const Batch& batch) const;
   void set_state(ConnectionState state) { state_.store(state, std::memory_order_relaxed); }
   void peer_ended();
@@ -141,6 +165,8 @@ class Connection {
   std::size_t searched_ = 0;   // unread bytes that no text line ends in
   std::uint64_t swallow_ = 0;  // kSwallowing: bytes still to be discarded
   commands::ReplyQueue replies_;
+  std::uint64_t sent_bytes_ = 0;  // in all
+  ReplyGate gate_;                // of replies_, by positions in all that was ever written
   commands::Client client_;
   std::string_view close_reason_ = "normal";
   std::atomic<std::uint32_t> last_request_s_{0};

@@ -38,6 +38,7 @@ struct DatagramSocket::Reply {
   socklen_t client_bytes = 0;
   std::uint16_t request_id = 0;
   commands::ReplyQueue queue;
+  store::Version dependency;
 };
 
 DatagramSocket::DatagramSocket(Endpoint endpoint, commands::ConnectionId id, store::UnixSeconds now)
@@ -72,6 +73,7 @@ void DatagramSocket::receive(Bench& bench) {
     reply->request_id = frame.request_id;
     last_request_s_.store(bench.now.value, std::memory_order_relaxed);
     execute(bench, frame.data, *reply);
+    if (bench.replicator != nullptr) reply->dependency = bench.take_dependency();
     unsent_bytes += reply->queue.pending_bytes();
     if (!reply->queue.empty()) replies_.push_back(std::move(reply));
   }
@@ -104,8 +106,31 @@ void DatagramSocket::execute(Bench& bench, std::string_view requests, Reply& rep
 }
 
 void DatagramSocket::flush(Bench& bench) {
-  for (const auto& reply : replies_) send(bench, *reply);
+  if (replies_.empty()) return;
+  const bool replicated = bench.replicator != nullptr;
+  const store::Version committed = replicated ? bench.replicator->committed() : store::Version{};
+  std::size_t held = 0;
+  std::size_t held_bytes = 0;
+  for (std::unique_ptr<Reply>& reply : replies_) {
+    if (!replicated || reply->dependency <= committed) {
+      send(bench, *reply);
+    } else if (held < kHeldDatagrams && held_bytes < commands::kReplyBacklogBytes) {
+      held_bytes += reply->queue.pending_bytes();
+      std::swap(replies_[held++], reply);
+    }
+  }
+  replies_.resize(held);
+}
+
+void DatagramSocket::drop_uncommitted() {
   replies_.clear();
+}
+
+store::Version DatagramSocket::awaited() const {
+  const auto first = std::min_element(replies_.begin(), replies_.end(), [](const auto& one, const auto& other) {
+    return one->dependency < other->dependency;
+  });
+  return (*first)->dependency;
 }
 
 void DatagramSocket::send(Bench& bench, Reply& reply) {

@@ -102,16 +102,21 @@ void Network::listen(const ListenPlan& plan) {
   write_port_file(plan.port_file, with_ports);
 }
 
-void Network::start(store::Store& store, commands::CounterBoard& counters, commands::WatchHub& watch) {
+void Network::start(store::Store& store, commands::CounterBoard& counters, commands::WatchHub& watch,
+                    Replicator* replicator) {
   const WorkerSurroundings surroundings{
       .shared = {.store = store, .settings = settings_, .counters = counters, .watch = watch, .control = *this},
       .clock = clock_,
       .log = log_,
       .sockets = sockets_,
       .staging = staging_,
-      .connections = connections_};
-  for (unsigned i = 0; i < settings_.worker_threads; ++i) {
-    workers_.push_back(std::make_unique<Worker>(surroundings, i, std::move(datagram_endpoints_[i])));
+      .connections = connections_,
+      .replicator = replicator};
+  {
+    const std::scoped_lock lock(pause_mutex_, workers_mutex_);
+    for (unsigned i = 0; i < settings_.worker_threads; ++i) {
+      workers_.push_back(std::make_unique<Worker>(surroundings, i, std::move(datagram_endpoints_[i])));
+    }
   }
   {
     const SignalsBlocked blocked;
@@ -131,7 +136,30 @@ void Network::stop() {
   acceptor_.stop();
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();  // all of them, before any is gone: they may call wake()
+  const std::scoped_lock lock(pause_mutex_, workers_mutex_);
   workers_.clear();
+}
+
+void Network::committed(unsigned worker) {
+  const std::shared_lock lock(workers_mutex_);
+  if (worker < workers_.size()) workers_[worker]->look_again();
+}
+
+void Network::committed() {
+  const std::shared_lock lock(workers_mutex_);
+  for (const auto& worker : workers_) worker->look_again();
+}
+
+void Network::fail_held() {
+  const std::shared_lock lock(workers_mutex_);
+  for (const auto& worker : workers_) worker->fail_held();
+}
+
+void Network::pause_workers(const std::function<void()>& change) {
+  const std::lock_guard lock(pause_mutex_);
+  for (const auto& worker : workers_) worker->turn_lock().pause();
+  change();
+  for (const auto& worker : workers_) worker->turn_lock().resume();
 }
 
 void Network::watch_signal(Event& event, int signal) {

@@ -4,12 +4,14 @@
 // Life: construct; listen() (throws if an address is not to be had); start(), which starts the workers; run(), which
 // returns when the server is to end; stop(), which ends the workers. The parts given to start() must live until stop().
 //
-// Threads: construct, listen, start, run and stop on one thread; ServerControl from any.
+// Threads: construct, listen, start, run and stop on one thread; ServerControl, and what the replicator calls, from
+// any.
 #pragma once
 
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "server/net/event_loop.h"
 #include "server/net/inbox.h"
 #include "server/net/log.h"
+#include "server/net/replicator.h"
 #include "server/net/worker.h"
 
 namespace lmc::net {
@@ -40,7 +43,8 @@ class Network final : public commands::ServerControl {
   ~Network() override;
 
   void listen(const ListenPlan& plan);
-  void start(store::Store& store, commands::CounterBoard& counters, commands::WatchHub& watch);
+  void start(store::Store& store, commands::CounterBoard& counters, commands::WatchHub& watch,
+             Replicator* replicator = nullptr);
   // Calls on_reload at SIGHUP. Returns what ended it: SIGINT, SIGTERM and `shutdown` are kNow, SIGUSR1 and `shutdown
   // graceful` kGraceful.
   [[nodiscard]] commands::Shutdown run();
@@ -48,6 +52,16 @@ class Network final : public commands::ServerControl {
 
   // False: clients are reset, those that are connected and those that come.
   void serve_clients(bool serve);
+
+  // --- for the replicator (replicator.h has the contracts) ---
+  // More is committed: this worker, or each, looks again at the replies it holds.
+  void committed(unsigned worker);
+  void committed();
+  // Closes every connection that has executed something not yet committed, without sending its held replies: nobody
+  // knows what became of it. From within pause_workers(): before any worker's next turn.
+  void fail_held();
+  // Calls `change` while no worker is within a turn. Not from a worker.
+  void pause_workers(const std::function<void()>& change);
 
   [[nodiscard]] const std::vector<const Endpoint*>& listeners() const { return acceptor_.endpoints(); }
 
@@ -86,7 +100,10 @@ class Network final : public commands::ServerControl {
   std::array<Event, 4> signal_events_;
   Acceptor acceptor_;
   std::vector<std::vector<Endpoint>> datagram_endpoints_;  // of each worker, until start()
-  std::vector<std::unique_ptr<Worker>> workers_;           // from start() to stop()
+  // From start() to stop(), which change it under both mutexes: the replicator may call at any time.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::shared_mutex workers_mutex_;
+  std::mutex pause_mutex_;  // held through pause_workers(), whose function may take the other
   std::uint64_t accepted_ = 0;
   std::optional<commands::Shutdown> ended_by_;
   std::vector<Message> messages_;  // scratch of read_messages

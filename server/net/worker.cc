@@ -3,9 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
+
+#include "server/net/worker_entry.h"
 
 namespace lmc::net {
 namespace {
@@ -13,77 +14,7 @@ namespace {
 // One read more when the first filled its block: the rest of a large value is usually there already.
 constexpr int kReadsPerVisit = 2;
 
-std::string_view state_name(ConnectionState state) {
-  switch (state) {
-    case ConnectionState::kReading:
-      return "conn_read";
-    case ConnectionState::kSwallowing:
-      return "conn_swallow";
-    case ConnectionState::kStreaming:
-      return "conn_mwrite";
-    case ConnectionState::kWaiting:
-      return "conn_watch";
-    case ConnectionState::kDraining:
-      return "conn_closing";
-    case ConnectionState::kClosed:
-      return "conn_closed";
-  }
-  return "";
-}
-
-sockaddr_storage storage_of(const sockaddr_in6& peer) {
-  sockaddr_storage storage{};
-  std::memcpy(&storage, &peer, sizeof(peer));
-  return storage;
-}
-
-std::string peer_text(const sockaddr_in6& peer, const Endpoint& listener) {
-  if (listener.transport == Transport::kUnix) return listener.address;
-  return address_text(storage_of(peer), listener.transport);
-}
-
 }  // namespace
-
-// A connection with its events and its place in the worker's lists.
-struct Worker::Entry {
-  Entry(Worker& owner, NewConnection&& accepted)
-      : worker(owner),
-        listener(*accepted.listener),
-        peer(accepted.peer),
-        connection(std::move(accepted.socket), accepted.id, accepted.listener->protocol, owner.reply_blocks_) {}
-
-  [[nodiscard]] std::string host() const {
-    return listener.transport == Transport::kUnix ? "unix" : host_text(storage_of(peer));
-  }
-  // `host` has to outlive it.
-  [[nodiscard]] commands::ConnectionEvent event(const std::string& host) const {
-    return {.remote_address = host,
-            .remote_port = port_of(storage_of(peer)),
-            .transport = listener.transport == Transport::kUnix ? "local" : "tcp",
-            .fd = connection.fd()};
-  }
-
-  Worker& worker;
-  const Endpoint& listener;
-  const sockaddr_in6 peer;
-  Connection connection;
-  Event read_event;
-  Event write_event;
-  std::size_t place = 0;    // in entries_
-  bool readable = false;    // its socket has something
-  bool queued = false;      // is in ready_
-  bool touched = false;     // is in touched_
-  bool waiting = false;     // is in waiting_
-  bool unexecuted = false;  // has complete requests that wait for their turn
-};
-
-struct Worker::Datagrams {
-  Datagrams(Worker& owner, Endpoint endpoint, commands::ConnectionId id)
-      : worker(owner), socket(std::move(endpoint), id, owner.around_.clock.now()) {}
-  Worker& worker;
-  DatagramSocket socket;
-  Event read_event;
-};
 
 Worker::Worker(const WorkerSurroundings& surroundings, unsigned index, std::vector<Endpoint> datagram_endpoints)
     : around_(surroundings),
@@ -94,6 +25,7 @@ Worker::Worker(const WorkerSurroundings& surroundings, unsigned index, std::vect
       input_blocks_(around_.staging),
       bench_{.sockets = around_.sockets,
              .executor = executor_,
+             .session = session_,
              .reply_blocks = reply_blocks_,
              .input_blocks = input_blocks_,
              .traffic = traffic_,
@@ -101,6 +33,8 @@ Worker::Worker(const WorkerSurroundings& surroundings, unsigned index, std::vect
              .max_requests_per_event = around_.shared.settings.max_requests_per_event,
              .limits = {.max_value_bytes = around_.shared.settings.max_item_bytes},
              .now = {},
+             .replicator = around_.replicator,
+             .latest_dependency = {},
              .requests = {},
              .ends = {},
              .iovecs = {}} {
@@ -155,6 +89,9 @@ void Worker::wake(commands::ConnectionId connection) {
 void Worker::reset_connections() {
   inbox_.put(Reset{});
 }
+void Worker::look_again() {
+  inbox_.put(LookAgain{});
+}
 void Worker::stop() {
   inbox_.put(Stop{});
 }
@@ -172,13 +109,16 @@ void Worker::loop() {
 void Worker::collect() {
   for (Entry* entry : again_) make_ready(*entry);
   again_.clear();
-  event_base_loop(base_.get(), ready_.empty() ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  const bool idle = ready_.empty() && !look_again_;
+  event_base_loop(base_.get(), idle ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
   if (std::exchange(messages_waiting_, false)) read_messages();
 }
 
 void Worker::turn() {
-  if (ready_.empty() && ready_datagrams_.empty()) return;
+  if (ready_.empty() && ready_datagrams_.empty() && !look_again_) return;
+  const bool replicated = around_.replicator != nullptr;
   bench_.now = around_.clock.now();
+  if (replicated) begin_replicated_turn();
   session_.begin_turn(bench_.now);
 
   for (std::size_t i = 0; i < ready_.size(); ++i) {  // serve() may append
@@ -188,12 +128,13 @@ void Worker::turn() {
   }
   ready_.clear();
   for (Datagrams* datagrams : ready_datagrams_) datagrams->socket.receive(bench_);
-
-  flush();
-  for (Datagrams* datagrams : ready_datagrams_) datagrams->socket.flush(bench_);
   ready_datagrams_.clear();
 
+  flush();
+  for (const auto& datagrams : datagram_sockets_) datagrams->socket.flush(bench_);
+
   session_.end_turn();
+  if (replicated) end_replicated_turn();
 }
 
 void Worker::serve(Entry& entry, bool others_wait) {
@@ -213,6 +154,7 @@ void Worker::serve(Entry& entry, bool others_wait) {
 }
 
 void Worker::flush() {
+  if (around_.replicator != nullptr) tell_appended();
   for (Entry* entry : touched_) finish(*entry);
   touched_.clear();
   unsent_bytes_ = 0;
@@ -230,9 +172,12 @@ void Worker::finish(Entry& entry) {
     entry.write_event.start();
   } else {
     entry.write_event.stop();
-    const bool more = flushed == Flushed::kPaused || state == ConnectionState::kStreaming || entry.unexecuted;
+    const bool executes = flushed != Flushed::kHeld || connection.unsent_bytes() < kReplyBacklogBytes;
+    const bool streams = state == ConnectionState::kStreaming && flushed != Flushed::kHeld;
+    const bool more = flushed == Flushed::kPaused || streams || (entry.unexecuted && executes);
     if (more && !entry.queued) again_.push_back(&entry);
   }
+  if (connection.uncommitted()) hold(entry);
   if (state == ConnectionState::kWaiting && !std::exchange(entry.waiting, true)) waiting_.push_back(&entry);
   if (connection.wants_input()) {
     entry.read_event.start();
@@ -266,6 +211,8 @@ void Worker::read_messages() {
     } else if (std::holds_alternative<Reset>(message)) {
       for (const auto& entry : entries_) set_reset_on_close(entry->connection.fd());
       close_all("normal");
+    } else if (std::holds_alternative<LookAgain>(message)) {
+      look_again_ = true;
     } else {
       stopping_ = true;
     }
@@ -302,6 +249,7 @@ void Worker::open(NewConnection accepted) {
 void Worker::close(Entry& entry, std::string_view reason) {
   announce_end(entry, reason);
   if (entry.waiting) std::erase(waiting_, &entry);
+  if (entry.held) std::erase(held_, &entry);
   if (entry.queued) std::replace(ready_.begin(), ready_.end(), &entry, static_cast<Entry*>(nullptr));
   entry.connection.close(bench_);
   entry.read_event.stop();
@@ -337,45 +285,6 @@ void Worker::sweep_idle() {
     if (!entry.connection.idle() || entry.unexecuted || now <= last || now - last <= limit) continue;
     traffic_.idle_kicks.add(1);
     close(entry, "idle_timeout");
-  }
-}
-
-void Worker::announce(const Entry& entry) const {
-  if (around_.log.enabled(LogLevel::kConnections)) {
-    around_.log.about(LogLevel::kConnections, entry.connection.fd(),
-                      "new client connection from " + peer_text(entry.peer, entry.listener));
-  }
-  if (!around_.shared.watch.wants(commands::WatchKind::kConnections)) return;
-  const std::string host = entry.host();
-  around_.shared.watch.publish_connection_new(entry.event(host));
-}
-
-void Worker::announce_end(const Entry& entry, std::string_view reason) const {
-  if (around_.log.enabled(LogLevel::kConnections)) {
-    around_.log.about(LogLevel::kConnections, entry.connection.fd(), std::string("connection closed: ").append(reason));
-  }
-  if (!around_.shared.watch.wants(commands::WatchKind::kConnections)) return;
-  const std::string host = entry.host();
-  around_.shared.watch.publish_connection_close(entry.event(host), reason);
-}
-
-void Worker::visit_connections(const std::function<void(const commands::ConnectionInfo&)>& visit) {
-  const std::uint32_t now = around_.clock.now().value;
-  const auto idle = [now](store::UnixSeconds last) { return now > last.value ? now - last.value : 0; };
-  for (const auto& datagrams : datagram_sockets_) {
-    visit({.fd = datagrams->socket.fd(),
-           .address = datagrams->socket.address(),
-           .listen_address = {},
-           .state = "conn_read",
-           .idle_seconds = idle(datagrams->socket.last_request())});
-  }
-  const std::lock_guard lock(entries_mutex_);
-  for (const auto& entry : entries_) {
-    visit({.fd = entry->connection.fd(),
-           .address = peer_text(entry->peer, entry->listener),
-           .listen_address = entry->listener.address,
-           .state = state_name(entry->connection.state()),
-           .idle_seconds = idle(entry->connection.last_request())});
   }
 }
 

@@ -11,6 +11,8 @@
 // Replies of more than kFlushSliceBytes together are sent before the rest of the ready connections is served: bytes
 // that wait too long in too great a heap are out of the cache, the kernel's copies too, and cost twice as much.
 //
+// Replicated (replicator.h), connections whose replies wait for a commit are looked at again when it has come.
+//
 // Threads: the methods marked so may be called from any thread; everything else happens in the worker's own.
 #pragma once
 
@@ -26,12 +28,15 @@
 
 #include "server/commands/executor.h"
 #include "server/net/clock.h"
+#include "server/net/commit_wait.h"
 #include "server/net/connection.h"
 #include "server/net/connection_count.h"
 #include "server/net/datagram_socket.h"
 #include "server/net/event_loop.h"
 #include "server/net/inbox.h"
 #include "server/net/log.h"
+#include "server/net/replicator.h"
+#include "server/net/turn_lock.h"
 #include "server/store/store.h"
 
 namespace lmc::net {
@@ -46,6 +51,7 @@ struct WorkerSurroundings {
   SocketOps& sockets;
   StagingBudget& staging;
   ConnectionCount& connections;
+  Replicator* replicator = nullptr;  // none: not replicated
 };
 
 // An accepted socket on its way to a worker.
@@ -72,6 +78,12 @@ class Worker {
   void wake(commands::ConnectionId connection);
   // Closes every stream connection with a reset.
   void reset_connections();
+  // More is committed than there was.
+  void look_again();
+  // With its next turn, before anything is sent, closes every connection that has executed something not yet committed.
+  void fail_held();
+  // Keeps it out of its turns from pause() to resume(). Only if replicated; one thread at a time.
+  [[nodiscard]] TurnLock& turn_lock() { return turn_lock_; }
   // Finishes the turn, closes everything, ends the thread. Does not wait for it.
   void stop();
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
@@ -84,8 +96,9 @@ class Worker {
     commands::ConnectionId connection;
   };
   struct Reset {};
+  struct LookAgain {};
   struct Stop {};
-  using Message = std::variant<NewConnection, Wake, Reset, Stop>;
+  using Message = std::variant<NewConnection, Wake, Reset, LookAgain, Stop>;
 
   void loop();
   void collect();
@@ -102,6 +115,14 @@ class Worker {
   void make_ready(Entry& entry);
   void announce(const Entry& entry) const;
   void announce_end(const Entry& entry, std::string_view reason) const;
+
+  // Only if replicated.
+  void begin_replicated_turn();
+  void end_replicated_turn();
+  void tell_appended();
+  void hold(Entry& entry);
+  void touch_held();
+  void close_uncommitted();
 
   static void on_readable(evutil_socket_t, short, void* entry);
   static void on_writable(evutil_socket_t, short, void* entry);
@@ -133,7 +154,14 @@ class Worker {
   std::size_t unsent_bytes_ = 0;                 // of touched_, about
   std::vector<Entry*> again_;                    // have more to do in the next turn without any event
   std::vector<Entry*> waiting_;                  // have a reply source that waits for wake()
+  std::vector<Entry*> held_;                     // have replies that wait for a commit, or had when last looked at
   std::vector<Message> messages_;                // scratch of read_messages
+
+  TurnLock turn_lock_;                  // taken only if replicated
+  CommitWait commit_wait_;              // for held_ and the datagram sockets
+  store::Version told_appended_;        // Bench::latest_dependency when the replicator was last told
+  bool look_again_ = false;             // at what is held
+  std::atomic<bool> fail_held_{false};  // set by any thread while turn_lock_ is paused; taken by the worker
   std::thread thread_;
 };
 

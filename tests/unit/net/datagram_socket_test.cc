@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "fake_replicator.h"
 #include "protocol/udp_frame.h"
 #include "serving.h"
 
@@ -25,6 +26,8 @@ struct Udp {
     const std::string text = server.address();
     address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(text.substr(text.rfind(':') + 1))));
     client = Fd(::socket(AF_INET, SOCK_DGRAM, 0));
+    const int many = 1 << 20;
+    ::setsockopt(client.get(), SOL_SOCKET, SO_RCVBUF, &many, sizeof(many));
     REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
   }
   void send(std::uint16_t id, std::string_view data, std::uint16_t datagrams = 1) {
@@ -134,4 +137,41 @@ TEST_CASE("quit ends the datagram, not the socket") {
   udp.send(1, "mn\r\nquit\r\nmn\r\n");
   udp.send(2, "mn\r\n");
   CHECK(udp.replies() == std::vector<std::string>{header(1, 0, 1) + "MN\r\n", header(2, 0, 1) + "MN\r\n"});
+}
+
+TEST_CASE("a datagram's answer is held until what it depends on is committed, others pass it") {
+  Udp udp;
+  FakeReplicator replicator;
+  udp.serving.store.begin_announcing([] {});
+  udp.serving.bench.replicator = &replicator;
+  udp.send(1, "set k 0 0 1\r\nv\r\n");
+  CHECK(udp.replies().empty());
+  REQUIRE(udp.server.uncommitted());
+  const store::Version stored = udp.server.awaited();
+  udp.send(2, "set l 0 0 1\r\nv\r\n");
+  udp.send(3, "mn\r\n");
+  CHECK(udp.replies() == std::vector<std::string>{header(3, 0, 1) + "MN\r\n"});
+  CHECK(udp.server.awaited() == stored);
+  replicator.committed_version = stored.value;
+  udp.server.flush(udp.serving.bench);
+  CHECK(udp.replies() == std::vector<std::string>{header(1, 0, 1) + "STORED\r\n"});
+  CHECK(udp.server.awaited() > stored);
+  udp.server.drop_uncommitted();
+  CHECK_FALSE(udp.server.uncommitted());
+  udp.serving.store.end_announcing();
+}
+
+TEST_CASE("no more datagrams' answers are held than the limit") {
+  Udp udp;
+  FakeReplicator replicator;
+  udp.serving.store.begin_announcing([] {});
+  udp.serving.bench.replicator = &replicator;
+  for (std::uint16_t i = 0; i < kHeldDatagrams + 20; ++i) udp.send(i, "set k 0 0 1\r\nv\r\n");
+  replicator.committed_version = FakeReplicator::kAll.value;
+  udp.server.flush(udp.serving.bench);
+  std::vector<std::string> replies = udp.replies();
+  CHECK(replies.size() == kHeldDatagrams);
+  CHECK(replies.front().substr(0, 8) == header(0, 0, 1));
+  CHECK_FALSE(udp.server.uncommitted());
+  udp.serving.store.end_announcing();
 }

@@ -85,7 +85,8 @@ class Client {
 
 class LiveServer {
  public:
-  explicit LiveServer(const std::function<void(commands::Settings&)>& change = {}) {
+  explicit LiveServer(const std::function<void(commands::Settings&)>& change = {}, Replicator* replicator = nullptr,
+                      const std::function<void(store::Store&)>& prepare = {}) {
     settings.worker_threads = 2;
     if (change) change(settings);
     network.emplace(settings, clock, log);
@@ -97,7 +98,8 @@ class LiveServer {
     counters.emplace(settings.worker_threads);
     watch.emplace(*network, settings.watcher_buffer_bytes);
     store.emplace(small_store(clock.now()));
-    network->start(*store, *counters, *watch);
+    if (prepare) prepare(*store);
+    network->start(*store, *counters, *watch, replicator);
     port = network->listeners().front()->port;
     main_thread = std::thread([this] { ended_by = network->run(); });
   }

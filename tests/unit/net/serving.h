@@ -97,6 +97,7 @@ struct Serving {
   CountingSocketOps sockets;
   Bench bench{.sockets = sockets,
               .executor = executor,
+              .session = session,
               .reply_blocks = blocks,
               .input_blocks = inputs,
               .traffic = traffic,
@@ -104,6 +105,8 @@ struct Serving {
               .max_requests_per_event = 20,
               .limits = {.max_value_bytes = 1 << 20},
               .now = kNow,
+              .replicator = nullptr,
+              .latest_dependency = {},
               .requests = {},
               .ends = {},
               .iovecs = {}};
