@@ -28,7 +28,11 @@ class FieldWriter {
   void operator()(const Fields&... all) {
     (put(all), ...);
   }
-  [[nodiscard]] std::string take() { return std::move(bytes_); }
+  [[nodiscard]] std::string take() {
+    std::string bytes;
+    bytes.swap(bytes_);
+    return bytes;
+  }
 
  private:
   template <std::unsigned_integral Number>

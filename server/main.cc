@@ -9,6 +9,7 @@
 
 #include "server/commands/counters.h"
 #include "server/commands/watch.h"
+#include "server/group/replica.h"
 #include "server/net/clock.h"
 #include "server/net/log.h"
 #include "server/net/network.h"
@@ -54,11 +55,16 @@ void serve(Options& options) {
   store::Store store(store_options(settings, evictions, clock.now()));
   log.line(net::LogLevel::kWarning, store.opening_report());
   commands::CounterBoard counters(settings.worker_threads);
-  network.start(store, counters, watch);
+  std::optional<group::Replica> replica;
+  if (options.group.role != group::StartAs::kAlone)
+    replica.emplace(options.group, store, network, clock, log, settings.worker_threads);
+  network.start(store, counters, watch, replica.has_value() ? &*replica : nullptr);
+  if (replica.has_value()) replica->start();
   if (daemon.has_value()) daemon->ready(settings.core_dumps, settings.verbosity > 0);
 
   const commands::Shutdown how = network.run();
   log.line(net::LogLevel::kWarning, how == commands::Shutdown::kGraceful ? "Gracefully stopping" : "Exiting normally");
+  if (replica.has_value()) replica->stop();
   network.stop();
 }
 

@@ -54,6 +54,46 @@ void set_protocol(const std::string& value, Options& out) {
   }
 }
 
+void set_role(const std::string& value, Options& out) {
+  if (value == "primary")
+    out.group.role = group::StartAs::kPrimary;
+  else if (value == "backup")
+    out.group.role = group::StartAs::kBackup;
+  else
+    throw OptionError(kExitUsage, "--role " + value + ": should be one of primary, backup");
+}
+
+void set_fabric(const std::string& value, Options& out) {
+  if (value != "auto" && value != "tcp")
+    throw OptionError(kExitUsage, "--fabric " + value + ": should be one of auto, tcp");
+  out.group.fabric = value;
+}
+
+void set_ack(const std::string& value, Options& out) {
+  using replication::Ack;
+  if (value == "none")
+    out.group.ack = Ack::kNone;
+  else if (value == "one")
+    out.group.ack = Ack::kOne;
+  else if (value == "all")
+    out.group.ack = Ack::kAll;
+  else
+    throw OptionError(kExitUsage, "--ack " + value + ": should be one of none, one, all");
+}
+
+void set_replication_timeout(const std::string& value, Options& out) {
+  constexpr std::int64_t kLeast = 50;  // a tenth of it is the time between two beats
+  constexpr std::int64_t kMost = 600'000;
+  out.group.timeout = std::chrono::milliseconds(parse_number(
+      value, {"--replication-timeout", kLeast, kMost, "--replication-timeout: 50 to 600000 milliseconds", kExitUsage},
+      out));
+}
+
+void set_replication_tos(const std::string& value, Options& out) {
+  out.group.type_of_service = static_cast<int>(
+      parse_number(value, {"--replication-tos", 0, 255, "--replication-tos: 0 to 255", kExitUsage}, out));
+}
+
 void set_threads(const std::string& value, Options& out) {
   out.settings.worker_threads = static_cast<unsigned>(
       parse_number(value,
@@ -207,6 +247,37 @@ constexpr auto kRows = std::to_array<OptionRow>({
     {0, "napi_ids", "<num>", nullptr, kAccepted, set_napi_ids},
     {0, "enable-debugtime", nullptr, "for tests: a command that moves the server's clock", kUsed,
      [](const std::string&, Options& o) { o.settings.debugtime_enabled = true; }},
+    {0, "role", "<role>",
+     "take part in a replicated group as its primary, or as a\n"
+     "backup of the node named by --primary",
+     kUsed, set_role},
+    {0, "primary", "<addr:port>", "replication address of the primary to follow", kUsed,
+     [](const std::string& v, Options& o) { o.group.primary = v; }},
+    {0, "replication-listen", "<addr:port>", "where the other nodes of the group, and lmcctl, connect to", kUsed,
+     [](const std::string& v, Options& o) { o.group.listen = v; }},
+    {0, "replication-address", "<addr:port>",
+     "how the others reach that place, if it is not what it\n"
+     "listens on",
+     kUsed, [](const std::string& v, Options& o) { o.group.address = v; }},
+    {0, "group-secret-file", "<file>", "what every node of the group knows and nobody else (mode 600)", kUsed,
+     [](const std::string& v, Options& o) { o.group.secret_file = v; }},
+    {0, "group-state-file", "<file>", "remember the group's epoch over restarts", kUsed,
+     [](const std::string& v, Options& o) { o.group.state_file = v; }},
+    {0, "fabric", "<kind>",
+     "what moves the log: tcp, or auto\n"
+     "(default: auto)",
+     kUsed, set_fabric},
+    {0, "ack", "<which>",
+     "answer a write when no, one, or every in-sync backup has\n"
+     "it: none, one, all (default: all)",
+     kUsed, set_ack},
+    {0, "read-only", nullptr, "a backup refuses what changes state", kUsed,
+     [](const std::string&, Options& o) { o.group.read_only = true; }},
+    {0, "replication-timeout", "<ms>",
+     "how long a node may be silent, or behind, before the\n"
+     "group goes on without it (default: 1000)",
+     kUsed, set_replication_timeout},
+    {0, "replication-tos", "<num>", "type of service of the group's data links", kUsed, set_replication_tos},
     {'o', "extended", "<list>",
      "comma separated list of extended options\n"
      "most options have a 'no_' prefix to disable",

@@ -85,6 +85,28 @@ void check_lru_shares(const Options& options) {
                                     ": hot_lru_pct + warm_lru_pct cannot be more than 80% combined");
 }
 
+void check_group(const Options& options) {
+  const group::GroupOptions& group = options.group;
+  const auto fail = [](const char* what) { throw OptionError(kExitUsage, what); };
+  if (group.role == group::StartAs::kAlone) {
+    if (!group.primary.empty() || !group.listen.empty() || !group.secret_file.empty())
+      fail("--replication-listen, --group-secret-file, --primary: say --role primary or --role backup too");
+    return;
+  }
+  if (group.listen.empty())
+    fail("--role: say where the group's other nodes connect to (--replication-listen addr:port)");
+  if (group.secret_file.empty())
+    fail("--role: say what the group's nodes know each other by (--group-secret-file file)");
+  if (group.role == group::StartAs::kBackup && group.primary.empty())
+    fail("--role backup: say whom to follow (--primary addr:port)");
+  if (group.role == group::StartAs::kPrimary && !group.primary.empty())
+    fail("--role primary, --primary: a primary follows nobody");
+  const bool any_address =
+      group.listen.starts_with("0.0.0.0:") || group.listen.starts_with("[::]:") || group.listen.starts_with(":");
+  if (any_address && group.address.empty())
+    fail("--replication-listen: the others cannot connect to every address; say --replication-address too");
+}
+
 std::optional<std::uint16_t> port_to_open(int given) {
   if (given == 0) return std::nullopt;
   return given < 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(given);
@@ -124,6 +146,7 @@ void parse_options(std::span<const std::string> words, const std::string& port_f
   }
   check_item_size(out);
   check_lru_shares(out);
+  check_group(out);
   plan_listening(port_file, out);
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/commands/settings.h"
+#include "server/group/group_options.h"
 #include "server/net/network.h"
 
 namespace lmc::server {
@@ -38,6 +39,7 @@ struct Options {
   Wish wish = Wish::kServe;
   commands::Settings settings;
   net::ListenPlan listen;
+  group::GroupOptions group;
   std::vector<std::string> warnings;  // to be shown before anything else happens
 
   // As given, until all words are known; listen is made of them.

@@ -217,7 +217,7 @@ void Leader::update_lease() {
   }
   around_.serving.set_until(until);
   const bool serves = until > around_.reactor.now();
-  if (serves && !was_serving_) owner_.on_commit();
+  owner_.on_commit();
   if (!serves && was_serving_) around_.say("serving is suspended: an in-sync backup has not renewed its lease");
   was_serving_ = serves;
 }
@@ -262,6 +262,7 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
   MemberOwner& self = *this;
   members_.push_back(std::make_unique<Member>(around_, self, ledger_, std::move(control), join));
   note(join.address + " joins: " + (in_sync ? "goes on" : continues ? "catches up" : "is copied to"));
+  around_.serving.set_has_followers(true);
   members_.back()->welcome(!continues, in_sync);
   change_set();
   return std::nullopt;
@@ -284,6 +285,7 @@ void Leader::forget(const Member& member) {
   if (at == members_.end()) return;
   around_.graveyard.bury(std::move(*at));
   members_.erase(at);
+  around_.serving.set_has_followers(!members_.empty());
 }
 
 void Leader::on_lost(Member& member, std::string_view cause, bool ended) {

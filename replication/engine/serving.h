@@ -39,7 +39,11 @@ class Serving {
   }
   [[nodiscard]] Version committed() const { return {committed_.load(std::memory_order_seq_cst)}; }
 
+  // Somebody is told of what is appended, at once.
+  [[nodiscard]] bool has_followers() const { return has_followers_.load(std::memory_order_relaxed); }
+
   // --- the replication thread ---
+  void set_has_followers(bool has) { has_followers_.store(has, std::memory_order_relaxed); }
   void set_service(Service service) { service_.store(service, std::memory_order_seq_cst); }
   void set_until(TimePoint until) { until_.store(until.time_since_epoch().count(), std::memory_order_seq_cst); }
   void set_committed(Version version) { committed_.store(version.value, std::memory_order_seq_cst); }
@@ -51,6 +55,7 @@ class Serving {
   std::atomic<Duration::rep> until_{0};
   std::atomic<std::uint64_t> committed_{0};
   std::atomic<std::uint64_t> alone_in_{0};
+  std::atomic<bool> has_followers_{false};
 };
 
 }  // namespace lmc::replication

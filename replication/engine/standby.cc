@@ -293,12 +293,9 @@ void Standby::on_view(const GroupView& view) {
 void Standby::update_serving() {
   const bool in_sync =
       up_ && state_ == State::kFollowing && in_sync_since_ && applier_.position().epoch >= *in_sync_since_;
-  const TimePoint now = around_.reactor.now();
-  const Service service = in_sync ? Service::kReads : Service::kNothing;
-  const bool same = around_.serving.service() == service && around_.serving.may_serve(now);
   around_.serving.set_until(in_sync ? reports_->lease().held_until() : TimePoint{});
-  around_.serving.set_service(service);
-  if (!same || !around_.serving.may_serve(now)) owner_.on_commit();
+  around_.serving.set_service(in_sync ? Service::kReads : Service::kNothing);
+  owner_.on_commit();
 }
 
 void Standby::tick() {

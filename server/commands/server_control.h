@@ -7,6 +7,8 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "server/store/types.h"
 
@@ -63,6 +65,8 @@ class ServerControl {
   // debugtime: moves the clock of the whole server; paused: it stands still until resumed.
   virtual void shift_clock(std::int64_t seconds) = 0;
   virtual void pause_clock(bool paused) = 0;
+  // `stats replication`; nothing if this server is not replicated.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, std::string>> replication_status() const { return {}; }
   [[nodiscard]] virtual store::UnixSeconds now() const = 0;
   [[nodiscard]] virtual store::UnixSeconds started() const = 0;
 };

@@ -107,6 +107,10 @@ Disposition execute_stats(Context& context, const Request& request) {
     write_items_stats(shared, now, out);
   } else if (group == "slabs") {
     write_slabs_stats(shared, out);
+  } else if (group == "replication") {
+    const auto rows = shared.control.replication_status();
+    if (rows.empty()) return unknown(context, request);
+    for (const auto& [key, value] : rows) out.text(key, value);
   } else if (group == "conns") {
     write_connections_stats(shared, out);
   } else if (group != "extstore") {  // there is none: no rows

@@ -104,6 +104,7 @@ void Network::listen(const ListenPlan& plan) {
 
 void Network::start(store::Store& store, commands::CounterBoard& counters, commands::WatchHub& watch,
                     Replicator* replicator) {
+  replicator_ = replicator;
   const WorkerSurroundings surroundings{
       .shared = {.store = store, .settings = settings_, .counters = counters, .watch = watch, .control = *this},
       .clock = clock_,
@@ -212,6 +213,10 @@ void Network::serve_clients(bool serve) {
   acceptor_.serve_clients(serve);
   if (serve) return;
   for (const auto& worker : workers_) worker->reset_connections();
+}
+
+std::vector<std::pair<std::string, std::string>> Network::replication_status() const {
+  return replicator_ == nullptr ? Replicator::Status{} : replicator_->status();
 }
 
 void Network::shutdown(Shutdown how) {

@@ -74,6 +74,7 @@ class Network final : public commands::ServerControl {
   void wake(commands::ConnectionId connection) override;
   void shift_clock(std::int64_t seconds) override { clock_.shift(seconds); }
   void pause_clock(bool paused) override { clock_.pause(paused); }
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> replication_status() const override;
   [[nodiscard]] store::UnixSeconds now() const override { return clock_.now(); }
   [[nodiscard]] store::UnixSeconds started() const override { return clock_.started(); }
 
@@ -100,6 +101,7 @@ class Network final : public commands::ServerControl {
   std::array<Event, 4> signal_events_;
   Acceptor acceptor_;
   std::vector<std::vector<Endpoint>> datagram_endpoints_;  // of each worker, until start()
+  Replicator* replicator_ = nullptr;                       // from start() on
   // From start() to stop(), which change it under both mutexes: the replicator may call at any time.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::shared_mutex workers_mutex_;

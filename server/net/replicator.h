@@ -26,6 +26,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/commands/server_control.h"
 #include "server/store/types.h"
@@ -90,6 +92,10 @@ class Replicator {
   virtual void forward(ForwardBatch batch) = 0;
   // At the primary: the answer to an execute_forwarded(); what it depends on is committed.
   virtual void answered(ForwardAnswer answer) = 0;
+
+  // `stats replication`: keys and values. Any thread.
+  using Status = std::vector<std::pair<std::string, std::string>>;
+  [[nodiscard]] virtual Status status() const { return {}; }
 };
 
 }  // namespace lmc::net

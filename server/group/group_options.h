@@ -1,0 +1,28 @@
+// What the command line says about replication.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "replication/engine/surroundings.h"
+
+namespace lmc::group {
+
+enum class StartAs : std::uint8_t { kAlone, kPrimary, kBackup };
+
+struct GroupOptions {
+  StartAs role = StartAs::kAlone;  // (--role) kAlone: not replicated
+  std::string listen;              // (--replication-listen) "host:port"
+  std::string address;             // (--replication-address) as the others reach it; empty: where it listens
+  std::string primary;             // (--primary) a backup's
+  std::string secret_file;         // (--group-secret-file)
+  std::string state_file;          // (--group-state-file) empty: nothing is remembered over a restart
+  std::string fabric = "auto";     // (--fabric)
+  replication::Ack ack = replication::Ack::kAll;  // (--ack)
+  bool read_only = false;                         // (--read-only) a backup refuses what changes state
+  std::chrono::milliseconds timeout{1000};        // (--replication-timeout) the lease's term
+  int type_of_service = 0;                        // (--replication-tos)
+};
+
+}  // namespace lmc::group
