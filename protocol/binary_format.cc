@@ -25,6 +25,10 @@ std::string_view binary_status_text(BinaryStatus status) {
       return "Unknown command";
     case BinaryStatus::kOutOfMemory:
       return "Out of memory";
+    case BinaryStatus::kReadOnly:
+      return "Read-only";
+    case BinaryStatus::kPrimaryUnreachable:
+      return "Primary unreachable";
   }
   return "";
 }

@@ -72,6 +72,8 @@ enum class BinaryStatus : std::uint16_t {
   kAuthContinue = 0x21,
   kUnknownCommand = 0x81,
   kOutOfMemory = 0x82,
+  kReadOnly = 0x83,
+  kPrimaryUnreachable = 0x86,
 };
 
 // The body of an error reply; empty for kSuccess and kAuthContinue.

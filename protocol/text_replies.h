@@ -55,6 +55,9 @@ inline constexpr std::string_view kOutOfMemory = "SERVER_ERROR out of memory\r\n
 inline constexpr std::string_view kOutOfMemoryReading = "SERVER_ERROR out of memory reading request\r\n";
 inline constexpr std::string_view kOutOfMemoryGetReply = "SERVER_ERROR out of memory writing get response\r\n";
 inline constexpr std::string_view kOutOfMemoryStats = "SERVER_ERROR out of memory writing stats\r\n";
+// A backup does not do it (not memcached's).
+inline constexpr std::string_view kReadOnly = "SERVER_ERROR read-only\r\n";
+inline constexpr std::string_view kPrimaryUnreachable = "SERVER_ERROR primary unreachable\r\n";
 inline constexpr std::string_view kTooManyConnections = "ERROR Too many open connections\r\n";
 inline constexpr std::string_view kUnauthenticated = "CLIENT_ERROR unauthenticated\r\n";
 inline constexpr std::string_view kAuthenticationFailure = "CLIENT_ERROR authentication failure\r\n";

@@ -38,6 +38,7 @@ struct Context {
   Client& client;
   ReplyQueue& replies;
   const bool use_cas;
+  ChangePolicy policy = ChangePolicy::kExecute;
   bool detailed = false;  // stats detail
   bool fetches_watched = false;
   bool observed = false;  // one of the two: so that the usual get asks one question

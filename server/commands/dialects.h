@@ -18,7 +18,9 @@ void execute_get_and_touch(Context& context, const protocol::Request& request, c
 
 // meta_commands.cc; meta_get.cc has mg.
 [[nodiscard]] Disposition execute_meta(Context& context, const protocol::Request& request, const store::HashedKey& key);
-void execute_meta_get(Context& context, const protocol::Request& request, const store::HashedKey& key);
+// kForward: it would change the item, and Context::policy is not kExecute; nothing was done.
+[[nodiscard]] Disposition execute_meta_get(Context& context, const protocol::Request& request,
+                                           const store::HashedKey& key);
 
 // binary_commands.cc
 [[nodiscard]] Disposition execute_binary(Context& context, const protocol::Request& request,

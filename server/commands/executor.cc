@@ -5,6 +5,7 @@
 
 #include "server/commands/context.h"
 #include "server/commands/dialects.h"
+#include "server/commands/refusals.h"
 
 namespace lmc::commands {
 
@@ -17,6 +18,7 @@ struct Executor::State {
   WorkerCounters& counters;
   // Keys of the batch in hand. Here and not on the stack so that a batch of one does not pay for clearing kMaxBatch.
   std::array<store::HashedKey, kMaxBatch> keys{};
+  ChangePolicy policy = ChangePolicy::kExecute;
 };
 
 namespace {
@@ -32,6 +34,16 @@ Disposition execute(Context& context, const Request& request, const store::Hashe
     case Dialect::kBinary:
       return execute_binary(context, request, key);
   }
+  return Disposition::kContinue;
+}
+
+// Where changes are not executed.
+Disposition execute_unchanging(Context& context, const Request& request, const store::HashedKey& key) {
+  const bool changes = effect_of(request.command) == Effect::kChange;
+  const Disposition disposition = changes ? Disposition::kForward : execute(context, request, key);
+  if (disposition != Disposition::kForward) return disposition;
+  if (context.policy == ChangePolicy::kForward && !context.client.datagram) return disposition;
+  append_read_only(request, context.replies);
   return Disposition::kContinue;
 }
 
@@ -55,9 +67,14 @@ Executor::Executor(Shared shared, store::Session& session, unsigned worker)
 
 Executor::~Executor() = default;
 
+void Executor::set_change_policy(ChangePolicy policy) {
+  state_->policy = policy;
+}
+
 BatchResult Executor::run(std::span<const Request> requests, Client& client, ReplyQueue& replies) {
   assert(requests.size() <= kMaxBatch);
   Context context(state_->shared, state_->session, state_->counters, client, replies);
+  context.policy = state_->policy;
   std::span keys(state_->keys);
   if (requests.size() == 1) {  // nothing to overlap with
     if (!requests[0].key.empty()) keys[0] = state_->session.hash(requests[0].key);
@@ -65,7 +82,10 @@ BatchResult Executor::run(std::span<const Request> requests, Client& client, Rep
     prepare(state_->session, requests, keys);
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const Disposition disposition = execute(context, requests[i], keys[i]);
+    const Disposition disposition = context.policy == ChangePolicy::kExecute
+                                        ? execute(context, requests[i], keys[i])
+                                        : execute_unchanging(context, requests[i], keys[i]);
+    if (disposition == Disposition::kForward) return {i, disposition};
     const bool backlogged = replies.pending_bytes() >= kReplyBacklogBytes && !client.datagram;
     if (disposition != Disposition::kContinue || backlogged) return {i + 1, disposition};
   }

@@ -13,6 +13,7 @@
 
 #include "protocol/request.h"
 #include "server/commands/counters.h"
+#include "server/commands/effects.h"
 #include "server/commands/reply_queue.h"
 #include "server/commands/server_control.h"
 #include "server/commands/settings.h"
@@ -37,12 +38,14 @@ struct Client {
 
 enum class Disposition : std::uint8_t {
   kContinue,
-  kClose,   // close when the replies so far are sent
-  kSource,  // Client::source was set: execute nothing more until it is done
+  kClose,    // close when the replies so far are sent
+  kSource,   // Client::source was set: execute nothing more until it is done
+  kForward,  // ChangePolicy::kForward: the request behind those executed was not, and is to be forwarded
 };
 
 struct BatchResult {
-  std::size_t executed = 0;  // requests consumed, the one that caused the disposition included
+  // Requests consumed, the one that caused the disposition included, but for kForward.
+  std::size_t executed = 0;
   Disposition disposition = Disposition::kContinue;
 };
 
@@ -62,6 +65,9 @@ class Executor {
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
+
+  // From now on. kExecute at first. A datagram's requests are never forwarded: kForward refuses them.
+  void set_change_policy(ChangePolicy policy);
 
   // Executes requests (at most kMaxBatch) in order, replies in order. Stops behind a request whose disposition is not
   // kContinue, or with which kReplyBacklogBytes were reached (a datagram's are executed all the same: nothing of it

@@ -94,6 +94,7 @@ Disposition start_walk(Context& context, const Request& request, std::string_vie
   if (!classes) return done(context, request, reply::kCrawlerBadClass);
   if (context.client.datagram) return done(context, request, reply::kError);
   if (order == "crawl") {
+    if (context.policy != ChangePolicy::kExecute) return done(context, request, reply::kOk);  // not for this node to do
     context.client.source = make_crawl(context);
   } else {
     context.client.source =

@@ -239,8 +239,9 @@ void meta_debug(Context& context, const Request& request, const HashedKey& key) 
 
 Disposition execute_meta(Context& context, const Request& request, const HashedKey& key) {
   if (request.command == Command::kMetaGet) {
-    execute_meta_get(context, request, key);
-  } else if (request.command == Command::kMetaSet) {
+    return execute_meta_get(context, request, key);
+  }
+  if (request.command == Command::kMetaSet) {
     meta_set(context, request, key);
   } else if (request.command == Command::kMetaDelete) {
     meta_delete(context, request, key);

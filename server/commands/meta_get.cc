@@ -37,14 +37,25 @@ class MetaGet {
   MetaGet(Context& context, const MetaFlags& flags, const HashedKey& key)
       : context_(context), flags_(flags), key_(key), now_(context.session.now()) {}
 
-  void run() {
+  Disposition run() {
     const ItemView found = context_.session.find(key_);
     if (!found) miss_ = context_.session.last_miss();
     read_times();
     show(found);
     decision_ = decide_meta_get(shown_.before, flags_.in_order(), times_);
+    if (decision_.changes_item() && context_.policy != ChangePolicy::kExecute) return Disposition::kForward;
     // Without room nothing was changed, and what was found may be gone: it is not looked at any more.
-    if (decision_.changes_item() && !change()) return context_.replies.append(protocol::reply::kOutOfMemory);
+    if (decision_.changes_item() && !change()) {
+      context_.replies.append(protocol::reply::kOutOfMemory);
+    } else {
+      answer();
+    }
+    context_.counters.add(Counter::kMeta);
+    return Disposition::kContinue;
+  }
+
+ private:
+  void answer() {
     if (context_.observed) [[unlikely]]
       observe();
     count();
@@ -53,7 +64,6 @@ class MetaGet {
     if (shown_.item && !flags_.has('u')) context_.session.record_access(shown_.item);
   }
 
- private:
   void read_times();
   void show(const ItemView& item);
   bool change();
@@ -207,12 +217,14 @@ char* MetaGet::write_flag(char* out, char letter, store::UnixSeconds& expiry) co
 
 }  // namespace
 
-void execute_meta_get(Context& context, const Request& request, const HashedKey& key) {
+Disposition execute_meta_get(Context& context, const Request& request, const HashedKey& key) {
   MetaFlags flags;
-  if (const std::string_view error = flags.parse(request); !error.empty()) return context.replies.append(error);
-  context.counters.add(Counter::kMeta);
+  if (const std::string_view error = flags.parse(request); !error.empty()) {
+    context.replies.append(error);
+    return Disposition::kContinue;
+  }
   const HashedKey decoded = flags.has('b') ? context.session.hash(flags.key) : key;
-  MetaGet(context, flags, decoded).run();
+  return MetaGet(context, flags, decoded).run();
 }
 
 }  // namespace lmc::commands

@@ -1,6 +1,7 @@
 #include "server/net/connection.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -176,6 +177,8 @@ bool Connection::run(Bench& bench, const Batch& batch) {
       needed_ = searched_ = 0;
       set_state(ConnectionState::kStreaming);
       break;
+    case Disposition::kForward:
+      assert(false);  // no change policy was set
   }
   return result.executed == batch.count;
 }
