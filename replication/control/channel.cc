@@ -19,18 +19,13 @@ namespace lmc::replication {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;  // at a time, before others are looked after
-constexpr std::size_t kMaxFrameBytes = sizeof(std::uint32_t) + kMaxMessageBytes + kTagBytes;
+constexpr std::size_t kMaxFrameBytes = kMaxMessageBytes + kFrameOverheadBytes;
 
 std::string draw_nonce() {
   std::string nonce(kNonceBytes, '\0');
   if (::getrandom(nonce.data(), nonce.size(), 0) != static_cast<ssize_t>(nonce.size()))
     throw std::runtime_error("cannot draw a nonce: check getrandom(2)");
   return nonce;
-}
-
-template <class Number>
-std::string bytes_of(Number number) {
-  return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
 }  // namespace
@@ -112,7 +107,7 @@ void Channel::read() {
     if (state_ == State::kShaking)
       shake(read);
     else
-      in_ += read;
+      reader_->feed(read);
     if (state_ == State::kUp) take_frames();
     if (got < static_cast<ssize_t>(sizeof bytes)) return;
   }
@@ -125,54 +120,28 @@ void Channel::shake(std::string_view bytes) {
   if (failure_) return;
   if (handshake_.state() == Handshake::State::kFailed) return fail(handshake_.error(), false);
   if (handshake_.state() != Handshake::State::kDone) return;
-  in_ = bytes;
+  writer_.emplace(handshake_.send_key());
+  reader_.emplace(handshake_.receive_key());
+  reader_->feed(bytes);
   timer_->cancel();
   state_ = State::kUp;
   observer_->on_up();
 }
 
-std::string Channel::tag_of(const Digest256& key, std::uint64_t number, std::string_view payload) const {
-  return std::string(view_of(hmac_sha256(view_of(key), {bytes_of(number), payload})).substr(0, kTagBytes));
-}
-
-// The next frame's message, if it is there and true; it stays until in_ is cut.
-std::optional<std::string_view> Channel::next_frame() {
-  const std::string_view left = std::string_view(in_).substr(taken_);
-  std::uint32_t size = 0;
-  if (left.size() < sizeof size) return std::nullopt;
-  std::memcpy(&size, left.data(), sizeof size);
-  if (size > kMaxMessageBytes) {
-    fail("a message of " + std::to_string(size) + " bytes", false);
-    return std::nullopt;
-  }
-  if (left.size() < sizeof size + size + kTagBytes) return std::nullopt;
-  const std::string_view payload = left.substr(sizeof size, size);
-  const std::string_view tag = left.substr(sizeof size + size, kTagBytes);
-  if (!equal_secretly(tag, tag_of(handshake_.receive_key(), frames_received_, payload))) {
-    fail("a message that was not sent so", false);
-    return std::nullopt;
-  }
-  ++frames_received_;
-  taken_ += sizeof size + size + kTagBytes;
-  return payload;
-}
-
 void Channel::take_frames() {
   while (state_ == State::kUp && !failure_) {
-    const std::optional<std::string_view> message = next_frame();
-    if (!message) break;
-    observer_->on_message(*message);
+    std::string_view message;
+    const FrameReader::Status status = reader_->next(message);
+    if (status == FrameReader::Status::kIncomplete) return;
+    if (status == FrameReader::Status::kRefused) return fail(reader_->error(), false);
+    observer_->on_message(message);
   }
-  in_.erase(0, taken_);
-  taken_ = 0;
 }
 
 bool Channel::send(std::string_view message) {
   if (state_ != State::kUp || failure_) return true;  // the observer is about to be told
   if (message.size() > kMaxMessageBytes || out_.size() - sent_ + message.size() > kMaxQueuedBytes) return false;
-  out_ += bytes_of(static_cast<std::uint32_t>(message.size()));
-  out_ += message;
-  out_ += tag_of(handshake_.send_key(), frames_sent_++, message);
+  writer_->write(out_, message);
   flush();
   return true;
 }

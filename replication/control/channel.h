@@ -1,7 +1,6 @@
 // A control connection: whole messages over TCP, after a handshake, each under a tag. What the engine knows as Peer.
 //
-// A message is a frame: u32 size, the bytes, a tag of 16 bytes (HMAC-SHA256 of the frame's number and the bytes, under
-// the direction's key, cut off): what is altered, left out, repeated or taken from elsewhere ends the connection.
+// Messages travel as frames (frame.h): what is altered, left out, repeated or taken from elsewhere ends the connection.
 //
 // Threads: the reactor's. Limits: a message kMaxMessageBytes; what waits to be sent kMaxQueuedBytes (send() says no).
 // Before the handshake is done a peer costs no more than a few hundred bytes and kHandshakeLimit of time.
@@ -12,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "replication/control/frame.h"
 #include "replication/control/handshake.h"
 #include "replication/engine/peers.h"
 #include "replication/fabric/fd.h"
@@ -19,9 +19,7 @@
 
 namespace lmc::replication {
 
-inline constexpr std::size_t kMaxMessageBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxQueuedBytes = std::size_t{8} << 20;
-inline constexpr std::size_t kTagBytes = 16;
 inline constexpr std::chrono::milliseconds kHandshakeLimit{5000};
 
 class Channel final : public Peer {
@@ -46,8 +44,6 @@ class Channel final : public Peer {
   void read();
   void shake(std::string_view bytes);
   void take_frames();
-  [[nodiscard]] std::optional<std::string_view> next_frame();
-  [[nodiscard]] std::string tag_of(const Digest256& key, std::uint64_t number, std::string_view payload) const;
   void flush();
   void fail(std::string cause, bool by_peer);
   void report_failure();
@@ -63,12 +59,10 @@ class Channel final : public Peer {
   std::unique_ptr<Timer> timer_;  // of the handshake; then of a failure to be told
   std::optional<std::string> failure_;
   bool failed_by_peer_ = false;
-  std::string in_;
-  std::size_t taken_ = 0;  // bytes of in_ that are done with
   std::string out_;
-  std::size_t sent_ = 0;  // bytes of out_
-  std::uint64_t frames_sent_ = 0;
-  std::uint64_t frames_received_ = 0;
+  std::size_t sent_ = 0;               // bytes of out_
+  std::optional<FrameWriter> writer_;  // from the handshake on, like reader_
+  std::optional<FrameReader> reader_;
 };
 
 }  // namespace lmc::replication
