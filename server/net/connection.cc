@@ -1,7 +1,6 @@
 #include "server/net/connection.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -31,6 +30,7 @@ bool Connection::wants_input() const {
       return !input_ended_ && replies_.pending_bytes() < kReplyBacklogBytes;
     case ConnectionState::kWaiting:  // not to execute it, but to see the peer go
       return !input_ended_ && (!input_.held() || input_.unread().size() < input_.capacity());
+    case ConnectionState::kForwarding:
     case ConnectionState::kStreaming:
     case ConnectionState::kDraining:
     case ConnectionState::kClosed:
@@ -90,6 +90,7 @@ void Connection::peer_ended() {
       set_state(ConnectionState::kClosed);
       break;
     case ConnectionState::kStreaming:  // the peer may wait for the rest of what it asked for
+    case ConnectionState::kForwarding:
     case ConnectionState::kDraining:
     case ConnectionState::kClosed:
       break;
@@ -104,6 +105,7 @@ void Connection::fail(std::string_view reason) {
 Progress Connection::execute(Bench& bench, bool others_wait) {
   const std::size_t quota = bench.max_requests_per_event;
   std::size_t executed = 0;
+  if (state() == ConnectionState::kForwarding) resume(bench);
   while (true) {
     if (state() == ConnectionState::kSwallowing) discard_swallowed();
     if (state() == ConnectionState::kStreaming && replies_.empty()) produce(bench);
@@ -165,7 +167,7 @@ bool Connection::run(Bench& bench, const Batch& batch) {
   const auto result =
       bench.executor.run(std::span<const Request>(bench.requests.data(), batch.count), client_, replies_);
   note_dependency(bench, position);
-  input_.consume(bench.ends[result.executed - 1]);
+  if (result.executed > 0) input_.consume(bench.ends[result.executed - 1]);
   if (result.executed < batch.count) needed_ = searched_ = 0;
   switch (result.disposition) {
     case Disposition::kContinue:
@@ -178,7 +180,8 @@ bool Connection::run(Bench& bench, const Batch& batch) {
       set_state(ConnectionState::kStreaming);
       break;
     case Disposition::kForward:
-      assert(false);  // no change policy was set
+      forward(bench, batch, result.executed);
+      break;
   }
   return result.executed == batch.count;
 }
@@ -235,6 +238,7 @@ void Connection::refuse_for_memory(Bench& bench) {
   const Request request = bench.requests[0];
   const std::size_t before = replies_.pending_bytes();
   static_cast<void>(run(bench, batch));  // one request is all of it
+  if (state() == ConnectionState::kForwarding) return input_.move_to_front();
   if (replies_.pending_bytes() > before) {
     replies_.truncate(before);
     append_out_of_memory(request, replies_);
@@ -267,6 +271,11 @@ void Connection::produce(Bench& bench) {
 
 void Connection::wake() {
   if (state() == ConnectionState::kWaiting) set_state(ConnectionState::kStreaming);
+}
+
+store::Version Connection::awaited() const {
+  if (gate_.open()) return forwarded_.awaited();
+  return forwarded_.catching_up() ? std::min(gate_.awaited(), forwarded_.awaited()) : gate_.awaited();
 }
 
 std::size_t Connection::sendable_bytes() const {

@@ -10,7 +10,9 @@
 // (input_buffer.h); where that is exhausted, its value is discarded and the client is told SERVER_ERROR out of memory
 // storing object.
 //
-// Replicated, replies wait in the backlog until what they depend on is committed (reply_gate.h); execution goes on.
+// Replicated, replies wait in the backlog until what they depend on is committed (reply_gate.h); execution goes on. On
+// a backup it stops at a request that changes something, until the primary has executed that (forwarding.h); meanwhile
+// nothing is read.
 //
 // Threads: one worker, but for state() and last_request(), which `stats conns` reads from another.
 #pragma once
@@ -27,6 +29,7 @@
 #include "server/commands/reply_queue.h"
 #include "server/commands/settings.h"
 #include "server/net/fd.h"
+#include "server/net/forwarding.h"
 #include "server/net/input_buffer.h"
 #include "server/net/log.h"
 #include "server/net/replicator.h"
@@ -56,6 +59,7 @@ struct Bench {
   store::UnixSeconds now;  // of this turn
 
   Replicator* replicator = nullptr;    // nobody: not replicated
+  Forwarding* forwarding = nullptr;    // with a replicator only
   store::Version latest_dependency{};  // of all that was executed
 
   // Scratch of one batch.
@@ -77,6 +81,7 @@ enum class ConnectionState : std::uint8_t {
   kSwallowing,  // the value of a refused request is discarded
   kStreaming,   // a reply source is asked for more
   kWaiting,     // the reply source has nothing now
+  kForwarding,  // the next request waits for the primary, or for room to ask it
   kDraining,    // nothing more is read; over when the replies are sent
   kClosed,
 };
@@ -91,7 +96,7 @@ enum class Progress : std::uint8_t {
   kNeedsInput,  // everything complete was executed
   kYielded,     // others' turn; there is more to execute
   kBacklogged,  // replies have to leave before more is executed
-  kStopped,     // a reply source, draining or closed: execute() has nothing to do for now
+  kStopped,     // a reply source, forwarding, draining or closed: execute() has nothing to do for now
 };
 
 enum class Flushed : std::uint8_t {
@@ -118,9 +123,15 @@ class Connection {
   // Whether more input can be used now.
   [[nodiscard]] bool wants_input() const;
   [[nodiscard]] std::size_t unsent_bytes() const { return replies_.pending_bytes(); }
-  // Something it executed was not committed when last looked at. Then: the version it waits for.
-  [[nodiscard]] bool uncommitted() const { return !gate_.open(); }
-  [[nodiscard]] store::Version awaited() const { return gate_.awaited(); }
+  // Something it executed, or had executed, was not committed when last looked at. Then: the version it waits for.
+  [[nodiscard]] bool uncommitted() const { return !gate_.open() || forwarded_.catching_up(); }
+  [[nodiscard]] store::Version awaited() const;
+  // What it waits for in kForwarding.
+  [[nodiscard]] const ForwardedRequests& forwarded() const { return forwarded_; }
+  // What became of something that it asked for is not known here.
+  [[nodiscard]] bool unsettled() const { return uncommitted() || forwarded_.under_way(); }
+  // The primary's answer, if it still waits for one. execute() then goes on.
+  void take_answer(const ForwardAnswer& answer);
   // Between requests: nothing is unsent, and no request is being received whose length is known.
   [[nodiscard]] bool idle() const { return state() == ConnectionState::kReading && replies_.empty() && needed_ == 0; }
 
@@ -150,6 +161,9 @@ class Connection {
   void note_dependency(Bench& bench, std::uint64_t position);
   [[nodiscard]] std::uint64_t reply_position() const { return sent_bytes_ + replies_.pending_bytes(); }
   [[nodiscard]] std::size_t sendable_bytes() const;
+  void forward(Bench& bench, Batch batch, std::size_t first);
+  [[nodiscard]] bool gather(const Bench& bench, const Batch& batch, std::size_t first, ForwardBatch& out);
+  void resume(const Bench& bench);
   void make_room(Bench& bench);
   void refuse_for_memory(Bench& bench);
   void discard_swallowed();
@@ -168,6 +182,7 @@ class Connection {
   std::uint64_t sent_bytes_ = 0;  // in all
   ReplyGate gate_;                // of replies_, by positions in all that was ever written
   commands::Client client_;
+  ForwardedRequests forwarded_;
   std::string_view close_reason_ = "normal";
   std::atomic<std::uint32_t> last_request_s_{0};
   // Written by the worker; read by `stats conns`. Relaxed: nothing hangs on it there.

@@ -156,6 +156,18 @@ void Network::fail_held() {
   for (const auto& worker : workers_) worker->fail_held();
 }
 
+void Network::execute_forwarded(ForwardBatch batch) {
+  const std::shared_lock lock(workers_mutex_);
+  if (workers_.empty()) return;
+  const unsigned turn = next_worker_.fetch_add(1, std::memory_order_relaxed);
+  workers_[turn % workers_.size()]->execute_forwarded(std::move(batch));
+}
+
+void Network::forwarded(ForwardAnswer answer) {
+  const std::shared_lock lock(workers_mutex_);
+  if (answer.worker < workers_.size()) workers_[answer.worker]->forwarded(std::move(answer));
+}
+
 void Network::pause_workers(const std::function<void()>& change) {
   const std::lock_guard lock(pause_mutex_);
   for (const auto& worker : workers_) worker->turn_lock().pause();

@@ -8,6 +8,7 @@
 // any.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -60,6 +61,10 @@ class Network final : public commands::ServerControl {
   // Closes every connection that has executed something not yet committed, without sending its held replies: nobody
   // knows what became of it. From within pause_workers(): before any worker's next turn.
   void fail_held();
+  // Has a worker execute what a backup's client sent; answered by Replicator::answered().
+  void execute_forwarded(ForwardBatch batch);
+  // The primary's answer to a forward().
+  void forwarded(ForwardAnswer answer);
   // Calls `change` while no worker is within a turn. Not from a worker.
   void pause_workers(const std::function<void()>& change);
 
@@ -105,7 +110,8 @@ class Network final : public commands::ServerControl {
   // From start() to stop(), which change it under both mutexes: the replicator may call at any time.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::shared_mutex workers_mutex_;
-  std::mutex pause_mutex_;  // held through pause_workers(), whose function may take the other
+  std::mutex pause_mutex_;                // held through pause_workers(), whose function may take the other
+  std::atomic<unsigned> next_worker_{0};  // for execute_forwarded(), by any thread; relaxed: it only spreads work
   std::uint64_t accepted_ = 0;
   std::optional<commands::Shutdown> ended_by_;
   std::vector<Message> messages_;  // scratch of read_messages

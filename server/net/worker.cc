@@ -34,10 +34,12 @@ Worker::Worker(const WorkerSurroundings& surroundings, unsigned index, std::vect
              .limits = {.max_value_bytes = around_.shared.settings.max_item_bytes},
              .now = {},
              .replicator = around_.replicator,
+             .forwarding = nullptr,
              .latest_dependency = {},
              .requests = {},
              .ends = {},
              .iovecs = {}} {
+  if (around_.replicator != nullptr) bench_.forwarding = &forwarding_.emplace(*around_.replicator, index);
   inbox_event_.assign(
       base_.get(), inbox_.fd(), EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* worker) { static_cast<Worker*>(worker)->messages_waiting_ = true; }, this);
@@ -92,6 +94,12 @@ void Worker::reset_connections() {
 void Worker::look_again() {
   inbox_.put(LookAgain{});
 }
+void Worker::forwarded(ForwardAnswer answer) {
+  inbox_.put(std::move(answer));
+}
+void Worker::execute_forwarded(ForwardBatch batch) {
+  inbox_.put(std::move(batch));
+}
 void Worker::stop() {
   inbox_.put(Stop{});
 }
@@ -129,6 +137,7 @@ void Worker::turn() {
   ready_.clear();
   for (Datagrams* datagrams : ready_datagrams_) datagrams->socket.receive(bench_);
   ready_datagrams_.clear();
+  if (replicated) remote_.execute(bench_);
 
   flush();
   for (const auto& datagrams : datagram_sockets_) datagrams->socket.flush(bench_);
@@ -178,6 +187,7 @@ void Worker::finish(Entry& entry) {
     if (more && !entry.queued) again_.push_back(&entry);
   }
   if (connection.uncommitted()) hold(entry);
+  if (state == ConnectionState::kForwarding) await_primary(entry);
   if (state == ConnectionState::kWaiting && !std::exchange(entry.waiting, true)) waiting_.push_back(&entry);
   if (connection.wants_input()) {
     entry.read_event.start();
@@ -213,6 +223,11 @@ void Worker::read_messages() {
       close_all("normal");
     } else if (std::holds_alternative<LookAgain>(message)) {
       look_again_ = true;
+    } else if (auto* batch = std::get_if<ForwardBatch>(&message)) {
+      remote_.add(std::move(*batch));
+      look_again_ = true;
+    } else if (const auto* answer = std::get_if<ForwardAnswer>(&message)) {
+      take_answer(*answer);
     } else {
       stopping_ = true;
     }
@@ -250,6 +265,8 @@ void Worker::close(Entry& entry, std::string_view reason) {
   announce_end(entry, reason);
   if (entry.waiting) std::erase(waiting_, &entry);
   if (entry.held) std::erase(held_, &entry);
+  if (entry.without_room) std::erase(without_room_, &entry);
+  if (!forwarded_.empty()) forwarded_.erase(entry.connection.id().value);
   if (entry.queued) std::replace(ready_.begin(), ready_.end(), &entry, static_cast<Entry*>(nullptr));
   entry.connection.close(bench_);
   entry.read_event.stop();

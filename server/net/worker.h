@@ -23,6 +23,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -33,8 +34,10 @@
 #include "server/net/connection_count.h"
 #include "server/net/datagram_socket.h"
 #include "server/net/event_loop.h"
+#include "server/net/forwarding.h"
 #include "server/net/inbox.h"
 #include "server/net/log.h"
+#include "server/net/remote_batches.h"
 #include "server/net/replicator.h"
 #include "server/net/turn_lock.h"
 #include "server/store/store.h"
@@ -82,6 +85,10 @@ class Worker {
   void look_again();
   // With its next turn, before anything is sent, closes every connection that has executed something not yet committed.
   void fail_held();
+  // The primary's answer to what a connection of this worker had forwarded.
+  void forwarded(ForwardAnswer answer);
+  // Executes it for another node's client. Only if replicated.
+  void execute_forwarded(ForwardBatch batch);
   // Keeps it out of its turns from pause() to resume(). Only if replicated; one thread at a time.
   [[nodiscard]] TurnLock& turn_lock() { return turn_lock_; }
   // Finishes the turn, closes everything, ends the thread. Does not wait for it.
@@ -98,7 +105,7 @@ class Worker {
   struct Reset {};
   struct LookAgain {};
   struct Stop {};
-  using Message = std::variant<NewConnection, Wake, Reset, LookAgain, Stop>;
+  using Message = std::variant<NewConnection, Wake, Reset, LookAgain, ForwardBatch, ForwardAnswer, Stop>;
 
   void loop();
   void collect();
@@ -122,7 +129,9 @@ class Worker {
   void tell_appended();
   void hold(Entry& entry);
   void touch_held();
-  void close_uncommitted();
+  void close_unsettled();
+  void await_primary(Entry& entry);
+  void take_answer(const ForwardAnswer& answer);
 
   static void on_readable(evutil_socket_t, short, void* entry);
   static void on_writable(evutil_socket_t, short, void* entry);
@@ -157,6 +166,10 @@ class Worker {
   std::vector<Entry*> held_;                     // have replies that wait for a commit, or had when last looked at
   std::vector<Message> messages_;                // scratch of read_messages
 
+  std::optional<Forwarding> forwarding_;                 // if replicated
+  std::unordered_map<std::uint64_t, Entry*> forwarded_;  // connections with a batch under way, by id
+  std::vector<Entry*> without_room_;                     // wait for room to forward
+  RemoteBatches remote_;
   TurnLock turn_lock_;                  // taken only if replicated
   CommitWait commit_wait_;              // for held_ and the datagram sockets
   store::Version told_appended_;        // Bench::latest_dependency when the replicator was last told

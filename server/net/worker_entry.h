@@ -40,13 +40,14 @@ struct Worker::Entry {
   Connection connection;
   Event read_event;
   Event write_event;
-  std::size_t place = 0;    // in entries_
-  bool readable = false;    // its socket has something
-  bool queued = false;      // is in ready_
-  bool touched = false;     // is in touched_
-  bool waiting = false;     // is in waiting_
-  bool held = false;        // is in held_
-  bool unexecuted = false;  // has complete requests that wait for their turn
+  std::size_t place = 0;      // in entries_
+  bool readable = false;      // its socket has something
+  bool queued = false;        // is in ready_
+  bool touched = false;       // is in touched_
+  bool waiting = false;       // is in waiting_
+  bool without_room = false;  // is in without_room_
+  bool held = false;          // is in held_
+  bool unexecuted = false;    // has complete requests that wait for their turn
 };
 
 struct Worker::Datagrams {

@@ -18,6 +18,8 @@ std::string_view state_name(ConnectionState state) {
       return "conn_mwrite";
     case ConnectionState::kWaiting:
       return "conn_watch";
+    case ConnectionState::kForwarding:
+      return "conn_waiting";
     case ConnectionState::kDraining:
       return "conn_closing";
     case ConnectionState::kClosed:

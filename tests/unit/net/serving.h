@@ -106,6 +106,7 @@ struct Serving {
               .limits = {.max_value_bytes = 1 << 20},
               .now = kNow,
               .replicator = nullptr,
+              .forwarding = nullptr,
               .latest_dependency = {},
               .requests = {},
               .ends = {},
@@ -116,8 +117,12 @@ struct Serving {
 class Pair {
  public:
   explicit Pair(Serving& serving, commands::ProtocolChoice protocol = commands::ProtocolChoice::kNegotiate)
-      : Pair(serving, protocol, make_pair()) {}
-  ~Pair() { connection.close(serving_.bench); }
+      : Pair(serving.bench, serving, commands::ConnectionId{7}, protocol, make_pair()) {}
+  // `bench`: not the one of `serving`.
+  Pair(Serving& serving, commands::ConnectionId id, Bench* bench = nullptr)
+      : Pair(bench == nullptr ? serving.bench : *bench, serving, id, commands::ProtocolChoice::kNegotiate,
+             make_pair()) {}
+  ~Pair() { connection.close(bench_); }
 
   void send(std::string_view bytes) {
     while (!bytes.empty()) {
@@ -141,17 +146,17 @@ class Pair {
   // A worker's turn for this one connection.
   Progress turn(bool others_wait = false) {
     serving_.session.begin_turn(kNow);
-    static_cast<void>(connection.receive(serving_.bench));
-    const Progress progress = connection.execute(serving_.bench, others_wait);
-    flushed = connection.flush(serving_.bench);
+    static_cast<void>(connection.receive(bench_));
+    const Progress progress = connection.execute(bench_, others_wait);
+    flushed = connection.flush(bench_);
     serving_.session.end_turn();
     return progress;
   }
   // Without a read: what was left to execute, and to send.
   Progress go_on(bool others_wait = false) {
     serving_.session.begin_turn(kNow);
-    const Progress progress = connection.execute(serving_.bench, others_wait);
-    flushed = connection.flush(serving_.bench);
+    const Progress progress = connection.execute(bench_, others_wait);
+    flushed = connection.flush(bench_);
     serving_.session.end_turn();
     return progress;
   }
@@ -182,12 +187,14 @@ class Pair {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0) throw std::runtime_error("socketpair");
     return {Fd(ends[0]), Fd(ends[1])};
   }
-  Pair(Serving& serving, commands::ProtocolChoice protocol, Ends ends)
+  Pair(Bench& bench, Serving& serving, commands::ConnectionId id, commands::ProtocolChoice protocol, Ends ends)
       : serving_(serving),
+        bench_(bench),
         client(std::move(ends.client)),
-        connection(std::move(ends.server), commands::ConnectionId{7}, protocol, serving.blocks) {}
+        connection(std::move(ends.server), id, protocol, serving.blocks) {}
 
   Serving& serving_;
+  Bench& bench_;
 
  public:
   Fd client;

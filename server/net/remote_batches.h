@@ -1,0 +1,58 @@
+// RemoteBatches: the requests that one worker of a primary executes for the clients of its backups.
+//
+// A batch (replicator.h) is executed as if the worker's own client had sent it, but for its replies: they are
+// collected, and the replicator is given them when what they depend on is committed. Its bytes come from a peer and may
+// be any: a batch that is not what it says, whole requests that change something and as many as announced, is executed
+// up to where that shows, and answered kUnknown.
+//
+// A worker's turn executes about kRemoteRequestsPerTurn of them, so that they do not keep its own clients waiting.
+// Threads: the worker's.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+#include "server/net/connection.h"
+#include "server/net/replicator.h"
+
+namespace lmc::net {
+
+inline constexpr std::size_t kRemoteRequestsPerTurn = 1024;
+// Replies to one batch beyond what one value may need; a longer answer is not given, and its client loses its
+// connection: a short line can ask for a value any number of times.
+inline constexpr std::size_t kRemoteReplyBytes = std::size_t{16} << 20;
+
+class RemoteBatches {
+ public:
+  void add(ForwardBatch batch);
+  // Within a turn, before what was appended is told of. A node that is no primary answers kNotExecuted.
+  void execute(Bench& bench);
+  // Gives the replicator what has become committed.
+  void answer(Replicator& replicator);
+  // The role changes: what is begun is answered kUnknown, what is not stays to be executed.
+  void fail_uncommitted(Replicator& replicator);
+
+  // There is more to execute.
+  [[nodiscard]] bool runnable() const { return !batches_.empty(); }
+  // Answers wait; the version that the first of them to go waits for.
+  [[nodiscard]] bool uncommitted() const { return !answers_.empty(); }
+  [[nodiscard]] store::Version awaited() const;
+
+ private:
+  struct Running {
+    ForwardBatch batch;
+    ForwardAnswer answer;
+    std::size_t position = 0;    // bytes executed
+    std::uint32_t executed = 0;  // requests
+  };
+  enum class Step : std::uint8_t { kMore, kDone, kFailed };
+  [[nodiscard]] static Step step(Bench& bench, Running& running);
+  [[nodiscard]] static std::size_t parse(Bench& bench, Running& running);
+  void finish(Step how);
+
+  std::deque<Running> batches_;         // in order of arrival; only the first is begun
+  std::vector<ForwardAnswer> answers_;  // executed; each waits for its version
+};
+
+}  // namespace lmc::net
