@@ -3,59 +3,15 @@
 #include <cstring>
 #include <numeric>
 
-#include "endpoints.h"
+#include "bench.h"
 
 namespace lmc::test {
 namespace {
 
-using replication::Link;
 using replication::LinkPlan;
 using replication::Region;
-using replication::Ticket;
 using replication::Traffic;
 using replication::Write;
-
-Ticket ticket_of(std::uint8_t number) {
-  Ticket ticket{};
-  ticket[0] = number;
-  ticket[15] = 7;
-  return ticket;
-}
-
-struct Bench {
-  Bench() : fabrics(make_pair(reactor)) {
-    fabrics->accepting().prepare(Memory::bytes_of(memory.log));
-    fabrics->accepting().prepare(Memory::bytes_of(memory.ledger));
-    fabrics->accepting().prepare(Memory::bytes_of(memory.progress));
-    fabrics->connecting().prepare({source.data(), source.size()});
-    std::iota(source.begin(), source.end(), 0);
-  }
-  // The accepting end exposes its memory, the connecting one writes.
-  void connect(std::uint8_t number = 1) {
-    to = fabrics->accepting().accept({ticket_of(number), Traffic::kForeground, memory.exposed()}, receiver);
-    from = fabrics->connecting().connect(fabrics->address(), {ticket_of(number), Traffic::kForeground, {}}, sender);
-    REQUIRE(reactor.run_until([&] { return receiver.ups == 1 && sender.ups == 1; }));
-  }
-  void post(Region region, std::uint64_t offset, std::string_view bytes) {
-    const Write write{region, offset, bytes};
-    from->post({&write, 1});
-  }
-  [[nodiscard]] std::string_view piece(std::size_t offset, std::size_t size) const {
-    return {source.data() + offset, size};
-  }
-  [[nodiscard]] std::string_view log(std::size_t offset, std::size_t size) {
-    return {Memory::bytes_of(memory.log).data() + offset, size};
-  }
-
-  PollReactor reactor;
-  std::unique_ptr<FabricPair> fabrics;
-  Memory memory;
-  std::vector<char> source = std::vector<char>(1 << 20);
-  Observed receiver;
-  Observed sender;
-  std::unique_ptr<Link> to;
-  std::unique_ptr<Link> from;
-};
 
 TEST_CASE("a chain lands, is completed, and its arrival is told") {
   Bench bench;

@@ -12,27 +12,49 @@
 
 namespace lmc::test {
 
+// Counts its calls, does in them what a test asks for, and notices one that comes within another.
 struct Observed final : replication::LinkObserver {
-  void on_up() override { ++ups; }
+  void on_up() override {
+    ++ups;
+    call(in_up);
+  }
   void on_completed(std::size_t chains) override {
     completed += chains;
-    if (in_completed) in_completed();
+    call(in_completed);
   }
   void on_arrival() override {
     ++arrivals;
-    if (in_arrival) in_arrival();
+    call(in_arrival);
   }
   void on_down(std::string_view why) override {
     ++downs;
     cause = why;
+    call(in_down);
   }
+  [[nodiscard]] std::size_t calls() const { return calls_; }
+  [[nodiscard]] bool nested() const { return nested_; }
+
   std::size_t ups = 0;
   std::size_t completed = 0;
   std::size_t arrivals = 0;
   std::size_t downs = 0;
   std::string cause;
-  std::function<void()> in_arrival;
+  std::function<void()> in_up;
   std::function<void()> in_completed;
+  std::function<void()> in_arrival;
+  std::function<void()> in_down;
+
+ private:
+  void call(const std::function<void()>& what) {
+    ++calls_;
+    nested_ = nested_ || within_;
+    within_ = true;
+    if (what) what();
+    within_ = false;
+  }
+  std::size_t calls_ = 0;
+  bool within_ = false;
+  bool nested_ = false;
 };
 
 // A fabric of one kind, twice: each end its own. The address is that of the first.

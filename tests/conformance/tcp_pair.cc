@@ -19,7 +19,10 @@ using replication::Fd;
 class TcpPair final : public FabricPair {
  public:
   explicit TcpPair(PollReactor& reactor)
-      : reactor_(reactor), accepting_(reactor), connecting_(reactor), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
+      : reactor_(reactor),
+        accepting_(reactor),
+        connecting_(reactor),
+        socket_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

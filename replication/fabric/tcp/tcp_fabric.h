@@ -27,7 +27,7 @@ struct TcpOptions {
 
 struct TcpCounters {
   std::uint64_t chains = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;  // sent, with their heads
   std::uint64_t sends = 0;  // sendmsg calls
   std::uint64_t reads = 0;  // readv calls
   std::uint64_t waits = 0;  // for a socket to take more
@@ -45,7 +45,8 @@ class TcpFabric final : public Fabric {
   [[nodiscard]] std::unique_ptr<Link> accept(const LinkPlan& plan, LinkObserver& observer) override;
   [[nodiscard]] std::unique_ptr<Link> connect(std::string_view address, const LinkPlan& plan,
                                               LinkObserver& observer) override;
-  // A socket that came and has said "LMCDATA1", non-blocking.
+  // A socket that came and has said "LMCDATA1", non-blocking. So many at most may owe their ticket; more are closed.
+  static constexpr std::size_t kMostGreeters = 64;
   void adopt(Fd socket);
 
   [[nodiscard]] const TcpCounters& counters() const { return counters_; }
@@ -53,7 +54,6 @@ class TcpFabric final : public Fabric {
  private:
   friend class TcpLink;
   class Greeter;  // an adopted socket that has not said its ticket
-  static constexpr std::size_t kMostGreeters = 64;
   void greet(Greeter& greeter);
   void forget(Greeter& greeter);
 

@@ -24,9 +24,25 @@ std::string text_of(int error) {
   return std::strerror(error);
 }
 
-void breach(const char* what) {
+[[noreturn]] void breach(const char* what) {
   std::fprintf(stderr, "tcp link: %s\n", what);
   std::abort();
+}
+
+void check_chain(std::span<const Write> chain) {
+  if (chain.empty() || chain.size() > kMaxChainWrites) breach("a chain of no or too many writes");
+  std::size_t bytes = 0;
+  for (const Write& write : chain) {
+    if (write.bytes.empty()) breach("a write of nothing");
+    if (write.bytes.size() > kMaxChainBytes - bytes) breach("a chain of too many bytes");
+    bytes += write.bytes.size();
+  }
+}
+
+std::size_t size_of(std::span<const iovec> pieces) {
+  std::size_t bytes = 0;
+  for (const iovec& piece : pieces) bytes += piece.iov_len;
+  return bytes;
 }
 
 std::string hello_of(const LinkPlan& plan) {
@@ -77,19 +93,17 @@ void TcpLink::take(Fd socket) {
   socket_ = std::move(socket);
   set_options(socket_.get(), fabric_.options_);
   watch_ = fabric_.reactor_.watch(socket_.get(), [this](Readiness ready) { on_ready(ready); });
-  Frame hello;
-  const std::string bytes = hello_of(plan_);
-  hello.head.assign(bytes.begin(), bytes.end());
-  hello.bytes = hello.head.size();
-  frames_.push_back(std::move(hello));
+  frames_.add_hello(hello_of(plan_));
   come_up();
 }
 
 void TcpLink::on_ready(Readiness ready) {
   if (state_ == State::kConnecting) return on_connected();
+  // What landed while the socket took nothing is acknowledged when it does.
+  if (ready.writable && !(flush() && acknowledge())) return;
+  if (!ready.readable) return;
   if (state_ == State::kGreeting) return read_hello();
-  if (ready.writable && !flush()) return;
-  if (ready.readable && state_ == State::kUp) read();
+  if (state_ == State::kUp) read();
 }
 
 void TcpLink::on_connected() {
@@ -100,11 +114,7 @@ void TcpLink::on_connected() {
     fail("connecting: " + text_of(error));
     return report_failure();
   }
-  Frame hello;
-  const std::string bytes = std::string(tcp::kMagic, sizeof tcp::kMagic) + hello_of(plan_);
-  hello.head.assign(bytes.begin(), bytes.end());
-  hello.bytes = hello.head.size();
-  frames_.push_back(std::move(hello));
+  frames_.add_hello(std::string(tcp::kMagic, sizeof tcp::kMagic) + hello_of(plan_));
   state_ = State::kGreeting;
   (void)flush();
 }
@@ -139,61 +149,19 @@ void TcpLink::come_up() {
 // --- out ---
 
 void TcpLink::queue(std::span<const Write> chain) {
-  Frame frame;
   told_landed_ = decoder_.chains_landed();
-  const tcp::FrameHeader header{tcp::kFrameMagic, static_cast<std::uint16_t>(chain.size()), 0, told_landed_};
-  frame.head.resize(sizeof header + chain.size() * sizeof(tcp::Descriptor));
-  std::memcpy(frame.head.data(), &header, sizeof header);
-  char* to = frame.head.data() + sizeof header;
-  std::size_t payload = 0;
-  for (const Write& write : chain) {
-    const tcp::Descriptor descriptor{
-        write.offset, static_cast<std::uint32_t>(write.bytes.size()), static_cast<std::uint8_t>(write.region), {}};
-    std::memcpy(to, &descriptor, sizeof descriptor);
-    to += sizeof descriptor;
-    payload += write.bytes.size();
-  }
-  frame.writes.assign(chain.begin(), chain.end());
-  frame.bytes = frame.head.size() + payload;
-  frame.chain = !chain.empty();
-  fabric_.counters_.bytes += frame.bytes;
-  frames_.push_back(std::move(frame));
+  frames_.add_frame(chain, told_landed_);
 }
 
 void TcpLink::post(std::span<const Write> chain) {
   if (state_ == State::kClosed || !failure_.empty()) return;  // the observer is about to be told
   if (state_ != State::kUp) breach("a chain is posted before the link is up");
-  if (chain.empty() || chain.size() > kMaxChainWrites) breach("a chain of no or too many writes");
   if (posted_ - completed_ >= kMaxOutstandingChains) breach("too many chains outstanding");
+  check_chain(chain);
   ++posted_;
   ++fabric_.counters_.chains;
   queue(chain);
   if (!waits_for_room_) (void)flush();
-}
-
-std::size_t TcpLink::gather(std::span<iovec> out) const {
-  std::size_t count = 0;
-  std::size_t skip = sent_of_first_;
-  const auto add = [&](const char* base, std::size_t size) {
-    const std::size_t skipped = std::min(skip, size);
-    skip -= skipped;
-    if (skipped != size) out[count++] = {const_cast<char*>(base) + skipped, size - skipped};
-    return count < out.size();
-  };
-  for (const Frame& frame : frames_) {
-    if (!add(frame.head.data(), frame.head.size())) return count;
-    for (const Write& write : frame.writes)
-      if (!add(write.bytes.data(), write.bytes.size())) return count;
-  }
-  return count;
-}
-
-void TcpLink::consume(std::size_t bytes) {
-  sent_of_first_ += bytes;
-  while (!frames_.empty() && sent_of_first_ >= frames_.front().bytes) {
-    sent_of_first_ -= frames_.front().bytes;
-    frames_.pop_front();
-  }
 }
 
 bool TcpLink::flush() {
@@ -201,7 +169,8 @@ bool TcpLink::flush() {
     iovec pieces[kPieces];
     msghdr message{};
     message.msg_iov = pieces;
-    message.msg_iovlen = gather(pieces);
+    message.msg_iovlen = frames_.gather(pieces);
+    const std::size_t offered = size_of({pieces, message.msg_iovlen});
     ++fabric_.counters_.sends;
     const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -209,15 +178,24 @@ bool TcpLink::flush() {
       fail("sending: " + text_of(errno));
       return false;
     }
-    if (sent < 0) {
-      ++fabric_.counters_.waits;
-      break;
-    }
-    consume(static_cast<std::size_t>(sent));
+    const std::size_t taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    frames_.consume(taken);
+    fabric_.counters_.bytes += taken;
+    if (taken == offered) continue;
+    ++fabric_.counters_.waits;
+    break;
   }
   waits_for_room_ = !frames_.empty();
   want();
   return true;
+}
+
+// By a frame of its own, if no chain has told it. One at a time: a peer that sends and does not read must not make
+// them pile up.
+bool TcpLink::acknowledge() {
+  if (state_ != State::kUp || waits_for_room_ || told_landed_ == decoder_.chains_landed()) return true;
+  queue({});
+  return flush();
 }
 
 void TcpLink::want() {
@@ -226,36 +204,61 @@ void TcpLink::want() {
 
 // --- in ---
 
+// One readv of `most` bytes at most. `all`: there was no more to be had.
+ssize_t TcpLink::read_once(std::size_t most, bool& all) {
+  iovec pieces[kPieces];
+  std::size_t count = decoder_.where(pieces);
+  std::size_t room = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    pieces[i].iov_len = std::min(pieces[i].iov_len, most - room);
+    room += pieces[i].iov_len;
+    if (room == most) count = i + 1;
+  }
+  ++fabric_.counters_.reads;
+  const ssize_t got = ::readv(socket_.get(), pieces, static_cast<int>(count));
+  all = got < 0 || static_cast<std::size_t>(got) < room;
+  return got;
+}
+
+// What is wrong with what the peer has sent; nothing, as a rule.
+std::string TcpLink::objection() const {
+  if (!decoder_.broken().empty()) return decoder_.broken();
+  if (decoder_.peer_landed() > frames_.chains_sent()) return "more chains landed than were sent";
+  return {};
+}
+
 void TcpLink::read() {
   const std::uint64_t landed_before = decoder_.chains_landed();
   std::string cause;
-  for (std::size_t total = 0; total < kPassBytes;) {
-    iovec pieces[kPieces];
-    const std::size_t count = decoder_.where(pieces);
-    std::size_t room = 0;
-    for (std::size_t i = 0; i < count; ++i) room += pieces[i].iov_len;
-    ++fabric_.counters_.reads;
-    const ssize_t got = ::readv(socket_.get(), pieces, static_cast<int>(count));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK) cause = text_of(errno);
-    if (got == 0) cause = "closed by the other end";
-    if (got <= 0) break;
-    if (!decoder_.took(static_cast<std::size_t>(got))) cause = decoder_.broken();
-    if (decoder_.peer_landed() > posted_) cause = "more chains landed than were posted";
-    if (!cause.empty()) break;
+  bool honest = true;
+  bool all = false;
+  for (std::size_t total = 0; total < kPassBytes && !all && cause.empty();) {
+    const ssize_t got = read_once(kPassBytes - total, all);
+    if (got < 0 && errno == EINTR) {
+      all = false;
+      continue;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (got <= 0) {
+      cause = got == 0 ? "closed by the other end" : text_of(errno);
+      break;
+    }
     total += static_cast<std::size_t>(got);
-    if (static_cast<std::size_t>(got) < room) break;
+    (void)decoder_.took(static_cast<std::size_t>(got));
+    cause = objection();
+    honest = cause.empty();
   }
   if (!cause.empty()) fail(cause);
-  tell(completed_, landed_before);
+  // Of a peer that is caught at a lie nothing is believed.
+  tell(honest, landed_before);
 }
 
 // What a reading pass has brought. The observer may close the link in any call.
-void TcpLink::tell(std::uint64_t completed_before, std::uint64_t landed_before) {
-  const std::uint64_t completed = std::min(decoder_.peer_landed(), posted_);
-  if (completed > completed_before) {
-    completed_ = completed;
-    observer_->on_completed(static_cast<std::size_t>(completed - completed_before));
+void TcpLink::tell(bool honest, std::uint64_t landed_before) {
+  const std::uint64_t chains = honest ? decoder_.peer_landed() - completed_ : 0;
+  if (chains != 0) {
+    completed_ += chains;
+    observer_->on_completed(static_cast<std::size_t>(chains));
     if (state_ == State::kClosed) return;
   }
   if (decoder_.chains_landed() != landed_before) {
@@ -263,9 +266,7 @@ void TcpLink::tell(std::uint64_t completed_before, std::uint64_t landed_before) 
     if (state_ == State::kClosed) return;
   }
   if (!failure_.empty()) return report_failure();
-  if (told_landed_ == decoder_.chains_landed()) return;
-  queue({});
-  if (!waits_for_room_ && !flush()) report_failure();
+  if (!acknowledge()) report_failure();
 }
 
 // --- the end ---

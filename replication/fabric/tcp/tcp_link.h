@@ -1,13 +1,12 @@
 // One link over a socket. Private to replication/fabric/tcp.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "replication/fabric/fd.h"
 #include "replication/fabric/tcp/chain_decoder.h"
+#include "replication/fabric/tcp/frame_queue.h"
 #include "replication/fabric/tcp/tcp_fabric.h"
 
 namespace lmc::replication {
@@ -28,24 +27,18 @@ class TcpLink final : public Link {
 
  private:
   enum class State { kIdle, kConnecting, kGreeting, kUp, kClosed };
-  // A frame on its way into the socket: its head, and the writes behind it.
-  struct Frame {
-    std::vector<char> head;
-    std::vector<Write> writes;
-    std::size_t bytes = 0;  // in all
-    bool chain = false;
-  };
   void on_ready(Readiness ready);
   void on_connected();
   void read_hello();
   void come_up();
   void read();
-  void tell(std::uint64_t completed_before, std::uint64_t landed_before);
+  [[nodiscard]] ssize_t read_once(std::size_t most, bool& all);
+  [[nodiscard]] std::string objection() const;
+  void tell(bool honest, std::uint64_t landed_before);
   void queue(std::span<const Write> chain);
   // False: the socket is broken, and the link will be told so.
   bool flush();
-  std::size_t gather(std::span<iovec> out) const;
-  void consume(std::size_t bytes);
+  bool acknowledge();
   void want();
   void fail(std::string cause);
   void report_failure();
@@ -61,11 +54,10 @@ class TcpLink final : public Link {
   std::string failure_;
   tcp::ChainDecoder decoder_;
   std::string hello_;  // received of it
-  std::deque<Frame> frames_;
-  std::size_t sent_of_first_ = 0;
-  std::uint64_t posted_ = 0;     // chains
-  std::uint64_t completed_ = 0;  // told to the observer
-  std::uint64_t told_landed_ = 0;
+  tcp::FrameQueue frames_;
+  std::uint64_t posted_ = 0;       // chains
+  std::uint64_t completed_ = 0;    // told to the observer
+  std::uint64_t told_landed_ = 0;  // by the frame queued last
   bool waits_for_room_ = false;
 };
 
