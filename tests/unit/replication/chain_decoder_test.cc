@@ -8,6 +8,8 @@
 namespace lmc::replication::tcp {
 namespace {
 
+constexpr std::size_t kCuts[] = {1, 2, 3, 7, 16, 61, 500, 5000};  // bytes at a time
+
 struct Regions {
   Regions() : log(4096), ledger(64), report(8) {}
   [[nodiscard]] ExposedMemory exposed() {
@@ -69,7 +71,7 @@ TEST_CASE("frames land whole, however they are cut") {
       frame(0, {{Region::kLog, 100, text}, {Region::kLedger, 64, entry}, {Region::kProgress, 0, pattern(64)}});
   stream += frame(3, {});
   stream += frame(5, {{Region::kLedger, 0, pattern(64)}, {Region::kLog, 2000, text}, {Region::kLog, 3000, "x"}});
-  for (const std::size_t most : {1, 2, 3, 7, 16, 61, 500, 5000}) {
+  for (const std::size_t most : kCuts) {
     Regions regions;
     ChainDecoder decoder(regions.exposed());
     REQUIRE(feed(decoder, stream, most));
@@ -85,7 +87,7 @@ TEST_CASE("frames land whole, however they are cut") {
 }
 
 void refused(const std::string& stream) {
-  for (const std::size_t most : {1, 16, 5000}) {
+  for (const std::size_t most : kCuts) {
     Regions regions;
     ChainDecoder decoder(regions.exposed());
     CHECK_FALSE(feed(decoder, stream, most));
