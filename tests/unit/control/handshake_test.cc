@@ -32,7 +32,7 @@ void talk(Handshake& client, Handshake& server, std::size_t cut = 1000) {
 }
 
 TEST_CASE("two that hold the secret agree on keys, one for each direction") {
-  for (const std::size_t cut : {1, 5, 1000}) {
+  for (const std::size_t cut : {1U, 5U, 1000U}) {
     Handshake client(Side::kClient, kSecret, nonce('c'));
     Handshake server(Side::kServer, kSecret, nonce('s'));
     talk(client, server, cut);
