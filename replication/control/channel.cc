@@ -139,7 +139,8 @@ void Channel::take_frames() {
 }
 
 bool Channel::send(std::string_view message) {
-  if (state_ != State::kUp || failure_) return true;  // the observer is about to be told
+  if (state_ == State::kClosed || failure_) return true;  // the observer is about to be told
+  if (state_ != State::kUp) return false;
   if (message.size() > kMaxMessageBytes || out_.size() - sent_ + message.size() > kMaxQueuedBytes) return false;
   writer_->write(out_, message);
   flush();

@@ -2,7 +2,8 @@
 //
 // Messages travel as frames (frame.h): what is altered, left out, repeated or taken from elsewhere ends the connection.
 //
-// Threads: the reactor's. Limits: a message kMaxMessageBytes; what waits to be sent kMaxQueuedBytes (send() says no).
+// Threads: the reactor's. Limits: a message kMaxMessageBytes; what waits to be sent kMaxQueuedBytes (send() says no,
+// as it does before on_up()).
 // Before the handshake is done a peer costs no more than a few hundred bytes and kHandshakeLimit of time.
 #pragma once
 

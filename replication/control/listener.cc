@@ -42,22 +42,26 @@ class Listener::Guest final : public PeerObserver {
         name_(std::move(name)),
         socket_(std::move(socket)),
         watch_(listener.reactor_.watch(socket_.get(), [this](Readiness) { read_magic(); })),
-        timeout_(listener.reactor_.timer([this] { listener_.leave(*this); })) {
+        timeout_(listener.reactor_.timer([this] { on_late(); })) {
     watch_->want({true, false});
     timeout_->set(kHandshakeLimit);
   }
   void shake(Fd socket) {
-    timeout_->cancel();
     channel_ = std::make_unique<Channel>(listener_.reactor_, listener_.secret_, std::move(socket), name_, *this);
   }
   void close() {
     watch_.reset();
+    socket_.reset();
     timeout_->cancel();
     if (channel_) channel_->close();
   }
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
+  void on_late() {
+    if (channel_) listener_.say("refused a control connection from " + name_ + ": no handshake in time");
+    listener_.leave(*this);
+  }
   void read_magic() {
     char bytes[kControlMagic.size()];
     const ssize_t got = ::recv(socket_.get(), bytes, sizeof bytes - magic_.size(), 0);
@@ -76,7 +80,7 @@ class Listener::Guest final : public PeerObserver {
   }
   void on_message(std::string_view) override {}
   void on_down(std::string_view cause, bool) override {
-    listener_.receivers_.say("refused a control connection from " + name_ + ": " + std::string(cause));
+    listener_.say("refused a control connection from " + name_ + ": " + std::string(cause));
     listener_.leave(*this);
   }
 
@@ -124,7 +128,7 @@ void Listener::accept() {
   Fd socket(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket) {
     if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) return;
-    receivers_.say("the replication listener pauses: " + std::string(std::strerror(errno)));
+    say("the replication listener pauses: " + std::string(std::strerror(errno)));
     watch_->want({});
     return again_->set(kPause);
   }
@@ -137,7 +141,11 @@ void Listener::on_magic(Guest& guest, Fd socket, std::string_view magic) {
   const std::string name = guest.name();
   leave(guest);
   if (magic == kDataMagic) return receivers_.data(std::move(socket));
-  receivers_.say("closed a connection from " + name + ": it does not speak replication");
+  say("closed a connection from " + name + ": it does not speak replication");
+}
+
+void Listener::say(std::string line) {
+  if (const auto admitted = lines_.admit(std::move(line), reactor_.now())) receivers_.say(*admitted);
 }
 
 void Listener::leave(Guest& guest) {

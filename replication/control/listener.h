@@ -2,7 +2,8 @@
 // connection ("LMCCTRL1"), which is handed out when it has proved to hold the group secret, or a data link of the tcp
 // fabric ("LMCDATA1"), which is handed out at once: its ticket speaks for it. Anything else is closed.
 //
-// Threads: the reactor's. Limits: kMostUndecided connections that have not come so far, the oldest goes first.
+// Threads: the reactor's. Limits: kMostUndecided connections that have not come so far, the oldest goes first, each for
+// kHandshakeLimit from when it came; lines about them as LineLimit says. Without descriptors it pauses and goes on.
 // Errors: the constructor throws std::runtime_error if the address is not to be had.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <string>
 
 #include "replication/control/channel.h"
+#include "replication/control/line_limit.h"
 
 namespace lmc::replication {
 
@@ -37,10 +39,12 @@ class Listener {
   void accept();
   void on_magic(Guest& guest, Fd socket, std::string_view magic);
   void leave(Guest& guest);
+  void say(std::string line);
 
   Reactor& reactor_;
   const GroupSecret& secret_;
   Receivers receivers_;
+  LineLimit lines_;
   std::string address_;
   Fd socket_;
   std::unique_ptr<Watch> watch_;
