@@ -1,6 +1,7 @@
 #include "replication/engine/node.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 #include <utility>
 
@@ -263,11 +264,18 @@ void Node::invite_absent() {
 }
 
 void Node::invite(const std::string& address) {
-  const std::string text = "follow " + std::to_string(seen_.value) + " " + settings_.address;
+  ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address, [](const std::optional<Answer>&) {});
+}
+
+void Node::ask(const std::string& address, const std::string& command,
+               std::function<void(const std::optional<Answer>&)> done) {
   const std::uint64_t number = next_errand_++;
-  errands_[number] =
-      std::make_unique<Errand>(surroundings(), address, text, settings_.lease.term,
-                               [this, number](const std::optional<Answer>&, std::string_view) { end_errand(number); });
+  errands_[number] = std::make_unique<Errand>(
+      surroundings(), address, command, settings_.lease.term,
+      [this, number, done = std::move(done)](const std::optional<Answer>& answer, std::string_view) {
+        end_errand(number);
+        done(answer);
+      });
 }
 
 void Node::end_errand(std::uint64_t number) {
@@ -285,6 +293,7 @@ void Node::command(const std::string& text, AnswerTo answer) {
   std::uint64_t number = 0;
   words >> name;
   if (name == "status") return answer({true, describe_status(*this)});
+  if (name == "epoch") return answer({true, std::to_string(seen_.value)});
   if (name == "promote") {
     words >> rest;
     if (rest.empty() || rest == "force") return promote(rest == "force", std::move(answer));
@@ -415,9 +424,30 @@ Answer Node::remove(const std::string& address) {
   return {true, "removed: " + address};
 }
 
+// Who is to be dropped is asked first, if it can be: a primary that was stopped, or cut off, for a while may have been
+// replaced, and those it has lost are the ones who know.
 void Node::OwnAuthority::propose(const GroupView& next, Decided done) {
-  node_.outside_.owner.remember(std::max(node_.seen_, next.epoch), next);
-  done(true, next.epoch);
+  std::vector<std::string> dropped;
+  if (next.primary == node_.view_.primary)
+    for (const std::string& address : node_.view_.in_sync)
+      if (!next.has(address)) dropped.push_back(address);
+  struct Inquiry {
+    std::size_t awaited;
+    Epoch latest;
+  };
+  const auto inquiry = std::make_shared<Inquiry>(Inquiry{dropped.size() + 1, {}});
+  const auto answered = [this, inquiry, next, done = std::move(done)](Epoch seen) {
+    inquiry->latest = std::max(inquiry->latest, seen);
+    if (--inquiry->awaited != 0) return;
+    if (inquiry->latest >= next.epoch) return done(false, inquiry->latest);
+    node_.outside_.owner.remember(std::max(node_.seen_, next.epoch), next);
+    done(true, next.epoch);
+  };
+  for (const std::string& address : dropped)
+    node_.ask(address, "epoch", [answered](const std::optional<Answer>& answer) {
+      answered({answer && answer->ok ? std::strtoull(answer->text.c_str(), nullptr, 10) : 0});
+    });
+  answered({});
 }
 
 }  // namespace lmc::replication

@@ -3,6 +3,7 @@
 // by which an admin, or another node, or the coordinator, moves roles:
 //
 //   status                     key and value by line
+//   epoch                      the highest that this node has seen
 //   promote [force]            this backup becomes primary, in a new term; see takeover.h
 //   demote                     this primary stops serving, lets its backups have everything, and waits to follow
 //   fence EPOCH                nothing of an older epoch may change anything here any more; answers how far this node
@@ -130,6 +131,8 @@ class Node final : LeaderOwner, StandbyOwner {
   void follow(const std::string& primary);
   void on_join(std::unique_ptr<Peer> peer, const Join& join);
   void invite(const std::string& address);
+  void ask(const std::string& address, const std::string& command,
+           std::function<void(const std::optional<Answer>&)> done);
   void invite_absent();
   void forget_visitor(Visitor* visitor);
   void bid_farewell(std::unique_ptr<Peer> peer);
@@ -144,7 +147,7 @@ class Node final : LeaderOwner, StandbyOwner {
   [[nodiscard]] Answer add(const std::string& address);
   [[nodiscard]] Answer remove(const std::string& address);
 
-  // Agrees to everything: without a coordinator the primary's word is the group's.
+  // Without a coordinator the primary's word is the group's, unless somebody whom it would drop knows of a later epoch.
   class OwnAuthority final : public Authority {
    public:
     explicit OwnAuthority(Node& node) : node_(node) {}

@@ -75,8 +75,8 @@ class Replicator {
 
   // At the begin of each turn, before anything is looked up. A backup applies what it has received (invariant I5).
   virtual void begin_turn() = 0;
-  // Replies that depend on no later version may be sent. On a backup: what is applied here and may be shown. Any
-  // thread; asked often. Never goes back, but by a change of role.
+  // Replies that depend on no later version may be sent; 0: none may, the node must not serve at this moment. On a
+  // backup: what is applied here and may be shown. Any thread; asked often. Never goes back, but by a change of role.
   [[nodiscard]] virtual store::Version committed() const = 0;
   // Something was appended to the log in this turn, and the worker is about to send replies.
   virtual void appended() = 0;

@@ -1,0 +1,244 @@
+"""A replicated group of real processes: acknowledged writes against kill -9 and SIGSTOP of each role, joins under load."""
+
+import os
+import signal
+import time
+import unittest
+
+from harness import settings
+from harness.case import only_ours
+from harness.group import Group, Refused
+from harness.record import Restarted, Writer
+from harness.server import ServerFailed, Server, poll
+
+_WRITERS = 4
+_OPTIONS = ("-m", 256, "-t", 2)
+
+
+def write_for(seconds, server, seeds, sizes=(10, 100, 1000, 10_000)):
+    writers = [Writer(server, seed, value_bytes=sizes) for seed in seeds]
+    for writer in writers:
+        writer.start()
+    time.sleep(settings.seconds(seconds))
+    return writers
+
+
+def end(writers):
+    for writer in writers:
+        writer.stop()
+    for writer in writers:
+        writer.join(settings.seconds(60))
+
+
+class GroupCase(unittest.TestCase):
+    def group(self, backups=2, options=()):
+        group = Group(backups, [*map(str, _OPTIONS), *options])
+        self.addCleanup(group.stop)
+        return group
+
+    def check(self, server, writers):
+        for writer in writers:
+            self.assertIsNone(writer.wrong)
+        checked = Restarted(server, writers, may_be_evicted=False)
+        self.assertEqual(checked.problems, [])
+        self.assertGreater(checked.kept, 0)
+
+    def assert_equal_answers(self, nodes, writers):
+        """Every node answers the same for every key, values and CAS uniques."""
+        for writer in writers:
+            for key in writer.all_keys():
+                answers = set()
+                for node in nodes:
+                    with node.server.connect(20) as connection:
+                        answers.add(bytes(connection.ask_until(b"gets %s\r\n" % key)))
+                self.assertEqual(len(answers), 1, f"{key}: {[answer[:60] for answer in answers]}")
+
+
+@only_ours("it replicates nothing")
+class Replication(GroupCase):
+    def test_what_is_acknowledged_is_on_every_node(self):
+        group = self.group()
+        with group.primary.server.connect(20) as primary:
+            readers = [node.server.connect(20) for node in group.nodes]
+            for number in range(300):
+                primary.set(b"key", b"%d" % number)
+                for reader in readers:
+                    self.assertEqual(reader.ask_until(b"get key\r\n").split(b"\r\n")[1], b"%d" % number)
+            for reader in readers:
+                reader.close()
+
+    def test_kill_the_primary_under_load_and_promote(self):
+        for round_number in range(3):
+            with self.subTest(round=round_number):
+                group = self.group()
+                writers = write_for(0.7, group.primary.server, range(_WRITERS))
+                group.primary.server.kill()
+                end(writers)
+                one, other = group.nodes[1:]
+                self.assertIn("primary of epoch", one.ctl("promote"))
+                group.await_in_sync(one, [other])
+                self.check(one.server, writers)
+                self.assert_equal_answers([one, other], writers[:1])
+                group.stop()
+
+    def test_kill_a_backup_under_load_and_bring_it_back(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        writers = write_for(0.5, primary.server, range(_WRITERS))
+        one.server.kill()
+        poll(lambda: primary.status()["in_sync"] == other.address, "the group without the backup")
+        before = sum(writer.operations for writer in writers)
+        time.sleep(settings.seconds(0.3))
+        self.assertGreater(sum(writer.operations for writer in writers), before, "the primary goes on")
+        group.nodes.remove(one)
+        group.add("backup", primary, listen=one.address)
+        group.await_in_sync()
+        end(writers)
+        self.check(primary.server, writers)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_a_stopped_backup_leaves_and_comes_back(self):
+        group = self.group(options=["--replication-timeout", "400"])
+        primary, one, other = group.nodes
+        writers = write_for(0.3, primary.server, range(_WRITERS))
+        os.kill(one.server.pid, signal.SIGSTOP)
+        try:
+            poll(lambda: primary.status()["in_sync"] == other.address, "the group without the stopped backup")
+            before = sum(writer.operations for writer in writers)
+            time.sleep(settings.seconds(0.3))
+            self.assertGreater(sum(writer.operations for writer in writers), before, "the primary goes on")
+        finally:
+            os.kill(one.server.pid, signal.SIGCONT)
+        group.await_in_sync()
+        end(writers)
+        self.check(primary.server, writers)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_a_stopped_primary_that_was_replaced_serves_nothing_old(self):
+        group = self.group(options=["--replication-timeout", "400"])
+        primary, one, other = group.nodes
+        with primary.server.connect(20) as connection:
+            connection.set(b"key", b"old")
+        held = primary.server.connect(20)
+        os.kill(primary.server.pid, signal.SIGSTOP)
+        try:
+            one.ctl("promote")
+            with one.server.connect(20) as connection:
+                connection.set(b"key", b"new")
+            held.send(b"get key\r\n")  # waits in the socket of the stopped process
+        finally:
+            os.kill(primary.server.pid, signal.SIGCONT)
+        try:
+            answer = held.read_line()
+        except (EOFError, OSError):
+            answer = b""
+        self.assertEqual(answer, b"", "a deposed primary answers nothing")
+        held.close()
+        group.await_in_sync(one)
+        with primary.server.connect(20) as connection:
+            self.assertIn(b"new", connection.ask_until(b"get key\r\n"))
+
+    def test_join_while_the_log_is_full_and_written(self):
+        group = self.group(backups=0, options=["-m", "32"])
+        writers = write_for(1.5, group.primary.server, range(_WRITERS), (1000, 10_000))
+        group.add("backup", group.primary)
+        group.await_in_sync(within=60)
+        time.sleep(settings.seconds(0.3))
+        end(writers)
+        for writer in writers:
+            self.assertIsNone(writer.wrong)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_demote_and_promote_lose_nothing(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        writers = write_for(0.3, primary.server, range(_WRITERS))
+        primary.ctl("demote")
+        end(writers)
+        one.ctl("promote")
+        group.await_in_sync(one)
+        self.check(one.server, writers)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_remove_and_add(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        primary.ctl("remove", one.address)
+        poll(lambda: primary.status()["in_sync"] == other.address, "the group without it")
+        time.sleep(settings.seconds(0.3))
+        self.assertEqual(primary.status()["in_sync"], other.address)
+        primary.ctl("add", one.address)
+        group.await_in_sync()
+
+    def test_what_cannot_be_is_refused(self):
+        group = self.group(backups=1)
+        primary, one = group.nodes
+        with self.assertRaisesRegex(Refused, "is not the primary"):
+            one.ctl("demote")
+        with self.assertRaisesRegex(Refused, "has seen epoch"):
+            one.ctl("fence", "1")
+        with self.assertRaisesRegex(Refused, "no such command"):
+            primary.ctl("dance")
+        small = group.add("backup", primary, options=["-m", "64"])
+        poll(lambda: "bytes of memory" in small.status().get("session_last_end", ""), "the refusal of another -m")
+
+    def test_another_secret_is_refused(self):
+        group = self.group(backups=0)
+        stranger = Group.__new__(Group)
+        stranger.directory = group.directory
+        stranger.secret_file = group.secret_file + ".other"
+        with open(os.open(stranger.secret_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write("the secret of another group\n")
+        stranger.options, stranger.nodes = list(map(str, _OPTIONS)), []
+        node = stranger.add("backup", group.primary)
+        self.addCleanup(node.server.kill)
+        poll(lambda: "does not hold the group secret" in node.status().get("session_last_end", ""), "the refusal")
+        self.assertEqual(group.primary.status()["in_sync"], "none")
+
+    def test_stats_replication(self):
+        group = self.group(backups=1)
+        with group.primary.server.connect(20) as connection:
+            connection.set(b"key", b"value")
+            poll(lambda: b"committed_version 2" in connection.ask_until(b"stats replication\r\n"), "the commit point")
+            stats = connection.ask_until(b"stats replication\r\n").decode()
+        self.assertIn("STAT role primary", stats)
+        self.assertIn(f"STAT backup:{group.nodes[1].address}:state in_sync", stats)
+
+    def test_an_idle_group_costs_next_to_nothing(self):
+        group = self.group()
+        ticks = os.sysconf("SC_CLK_TCK")
+
+        def cpu():
+            total = 0
+            for node in group.nodes:
+                with open(f"/proc/{node.server.pid}/stat") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+                total += int(fields[11]) + int(fields[12])
+            return total / ticks
+
+        before = cpu()
+        time.sleep(5)
+        used = (cpu() - before) / 5
+        # The promise is 1 % of a core; this only catches what spins.
+        self.assertLess(used, 0.2 * settings.seconds(1), f"{used:.3f} of a core")
+
+
+@only_ours("it replicates nothing")
+class Options(unittest.TestCase):
+    def refused(self, *options):
+        with self.assertRaises(ServerFailed) as caught:
+            Server(*options)
+        return str(caught.exception)
+
+    def test_half_of_what_a_node_needs_is_refused(self):
+        self.assertIn("--replication-listen", self.refused("--role", "primary"))
+        self.assertIn("--group-secret-file", self.refused("--role", "primary", "--replication-listen", "127.0.0.1:0"))
+        self.assertIn("--primary", self.refused("--role", "backup", "--replication-listen", "127.0.0.1:0",
+                                                "--group-secret-file", "/dev/null"))
+        self.assertIn("is no regular file", self.refused("--role", "primary", "--replication-listen", "127.0.0.1:0",
+                                                         "--group-secret-file", "/dev/null"))
+        self.assertIn("--role", self.refused("--replication-listen", "127.0.0.1:0"))
+
+
+if __name__ == "__main__":
+    unittest.main()
