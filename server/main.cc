@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/commands/counters.h"
@@ -46,6 +47,9 @@ void serve(Options& options) {
   net::Clock clock;
   net::Log log(settings.verbosity);
   net::Network network(settings, clock, log);
+  std::optional<replication::GroupSecret> secret;  // before clients may come: without it there will be no server
+  if (options.group.role != group::StartAs::kAlone)
+    secret.emplace(replication::GroupSecret::load(options.group.secret_file));
   network.listen(options.listen);  // before the store: whoever has the port may have the memory file too
   std::optional<PidFile> pid_file;
   if (!settings.pid_file.empty()) pid_file.emplace(settings.pid_file);
@@ -57,7 +61,7 @@ void serve(Options& options) {
   commands::CounterBoard counters(settings.worker_threads);
   std::optional<group::Replica> replica;
   if (options.group.role != group::StartAs::kAlone)
-    replica.emplace(options.group, store, network, clock, log, settings.worker_threads);
+    replica.emplace(options.group, std::move(*secret), store, network, clock, log, settings.worker_threads);
   network.start(store, counters, watch, replica.has_value() ? &*replica : nullptr);
   if (replica.has_value()) replica->start();
   if (daemon.has_value()) daemon->ready(settings.core_dumps, settings.verbosity > 0);

@@ -33,12 +33,12 @@ replication::Settings settings_of(const GroupOptions& options, const std::string
 
 }  // namespace
 
-Replica::Replica(const GroupOptions& options, store::Store& store, net::Network& network, net::Clock& clock,
-                 net::Log& log, unsigned workers)
+Replica::Replica(const GroupOptions& options, replication::GroupSecret secret, store::Store& store,
+                 net::Network& network, net::Clock& clock, net::Log& log, unsigned workers)
     : options_(options),
       network_(network),
       log_(log),
-      secret_(replication::GroupSecret::load(options.secret_file)),
+      secret_(std::move(secret)),
       reactor_([this] { on_woken(); }),
       fabric_(reactor_, {.type_of_service = options.type_of_service}),
       peers_(reactor_, secret_),
@@ -111,15 +111,18 @@ void Replica::wait(unsigned worker, store::Version version) {
   waiting_[worker].store(version.value, std::memory_order_seq_cst);
 }
 
+// What is sent to a backup is not carried to the primary yet: a client is told so at once.
 bool Replica::forwards() const {
-  return !options_.read_only && node_->serving().service() == Service::kReads;
+  return false;
 }
 
 bool Replica::refuses_writes() const {
-  return options_.read_only && node_->serving().service() == Service::kReads;
+  return node_->serving().service() == Service::kReads;
 }
 
-void Replica::forward(net::ForwardBatch) {}
+void Replica::forward(net::ForwardBatch batch) {
+  network_.forwarded({batch.worker, batch.connection, batch.origin, net::ForwardOutcome::kNotExecuted, false, {}, {}});
+}
 
 void Replica::answered(net::ForwardAnswer) {}
 

@@ -31,8 +31,8 @@ namespace lmc::group {
 
 class Replica final : public net::Replicator, replication::NodeOwner {
  public:
-  Replica(const GroupOptions& options, store::Store& store, net::Network& network, net::Clock& clock, net::Log& log,
-          unsigned workers);
+  Replica(const GroupOptions& options, replication::GroupSecret secret, store::Store& store, net::Network& network,
+          net::Clock& clock, net::Log& log, unsigned workers);
   ~Replica() override;
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;

@@ -195,6 +195,12 @@ class Replication(GroupCase):
         poll(lambda: "does not hold the group secret" in node.status().get("session_last_end", ""), "the refusal")
         self.assertEqual(group.primary.status()["in_sync"], "none")
 
+    def test_a_backup_refuses_what_changes_state(self):
+        group = self.group(backups=1)
+        with group.nodes[1].server.connect(20) as connection:
+            connection.send(b"set key 0 0 1\r\nx\r\n")
+            self.assertTrue(connection.read_line().startswith(b"SERVER_ERROR"))
+
     def test_stats_replication(self):
         group = self.group(backups=1)
         with group.primary.server.connect(20) as connection:
