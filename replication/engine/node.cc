@@ -43,8 +43,10 @@ class Node::Visitor final : public PeerObserver {
     if (const auto join = decode_message<Join>(message)) return node_.on_join(leave(), *join);
     const auto command = decode_message<Command>(message);
     if (!command) {
-      leave()->close();
-      return;
+      std::unique_ptr<Peer> peer = leave();
+      if (node_.outside_.owner.on_other(peer, message)) return;
+      peer->close();
+      return node_.graveyard_.bury(std::move(peer));
     }
     node_.command(command->text, [this, alive = std::weak_ptr<bool>(alive_)](const Answer& text) {
       if (!alive.expired()) answer(text);

@@ -43,6 +43,8 @@ class NodeOwner {
   virtual void on_serving() = 0;
   // As ReplicatedLog::lead()'s room_wanted; any thread.
   virtual void on_room_wanted() = 0;
+  // A control connection came for something that is not the engine's; this is its first message. Not taken: closed.
+  virtual bool on_other(std::unique_ptr<Peer>&, std::string_view) { return false; }
   // Keeps what the node must not forget: the highest epoch it has seen, and the group then. Durable when it returns.
   virtual void remember(Epoch seen, const GroupView& view) = 0;
 };

@@ -43,6 +43,9 @@ Replica::Replica(const GroupOptions& options, replication::GroupSecret secret, s
       fabric_(reactor_, {.type_of_service = options.type_of_service}),
       peers_(reactor_, secret_),
       store_log_(store, [&clock] { return clock.now(); }),
+      graveyard_(reactor_),
+      forward_client_(peers_, graveyard_, network),
+      forward_server_(graveyard_, network, [this] { return node_->role() == replication::Role::kPrimary; }),
       listener_(reactor_, secret_, options.listen,
                 {[this](std::unique_ptr<replication::Peer> peer) { node_->accept(std::move(peer)); },
                  [this](replication::Fd socket) { fabric_.adopt(std::move(socket)); },
@@ -111,20 +114,34 @@ void Replica::wait(unsigned worker, store::Version version) {
   waiting_[worker].store(version.value, std::memory_order_seq_cst);
 }
 
-// What is sent to a backup is not carried to the primary yet: a client is told so at once.
 bool Replica::forwards() const {
-  return false;
+  return !options_.read_only && node_->serving().service() == Service::kReads;
 }
 
 bool Replica::refuses_writes() const {
-  return node_->serving().service() == Service::kReads;
+  return options_.read_only && node_->serving().service() == Service::kReads;
 }
 
 void Replica::forward(net::ForwardBatch batch) {
-  network_.forwarded({batch.worker, batch.connection, batch.origin, net::ForwardOutcome::kNotExecuted, false, {}, {}});
+  forward_client_.put(std::move(batch));
+  reactor_.wake();
 }
 
-void Replica::answered(net::ForwardAnswer) {}
+void Replica::answered(net::ForwardAnswer answer) {
+  forward_server_.answered(std::move(answer));
+  reactor_.wake();
+}
+
+bool Replica::on_other(std::unique_ptr<replication::Peer>& peer, std::string_view message) {
+  return forward_server_.take(peer, message);
+}
+
+void Replica::flush_forwards() {
+  const replication::Standby* standby = node_->standby();
+  const bool has_primary = standby != nullptr && node_->serving().service() == Service::kReads;
+  forward_client_.flush(has_primary ? standby->primary() : std::string());
+  forward_server_.flush();
+}
 
 net::Replicator::Status Replica::status() const {
   const std::lock_guard guard(status_mutex_);
@@ -165,6 +182,7 @@ void Replica::on_woken() {
     node_->make_room();
   else
     node_->collect();
+  flush_forwards();
 }
 
 void Replica::remember(replication::Epoch seen, const replication::GroupView& view) {
@@ -174,6 +192,7 @@ void Replica::remember(replication::Epoch seen, const replication::GroupView& vi
 
 void Replica::show_status() {
   status_timer_->set(kStatusPeriod);
+  flush_forwards();
   auto status = replication::status_of(*node_);
   const std::lock_guard guard(status_mutex_);
   status_ = std::move(status);

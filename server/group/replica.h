@@ -21,6 +21,7 @@
 #include "replication/engine/status.h"
 #include "replication/fabric/tcp/tcp_fabric.h"
 #include "server/group/event_reactor.h"
+#include "server/group/forward_line.h"
 #include "server/group/group_options.h"
 #include "server/net/log.h"
 #include "server/net/network.h"
@@ -55,9 +56,11 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   void change_role(const std::function<void()>& change) override;
   void on_serving() override;
   void on_room_wanted() override;
+  bool on_other(std::unique_ptr<replication::Peer>& peer, std::string_view message) override;
   void remember(replication::Epoch seen, const replication::GroupView& view) override;
 
   void on_woken();
+  void flush_forwards();
   void run();
   void begin_role();
   void show_status();
@@ -71,6 +74,9 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   replication::TcpFabric fabric_;
   replication::ControlNet peers_;
   replica::StoreLog store_log_;
+  replication::Graveyard graveyard_;
+  ForwardClient forward_client_;
+  ForwardServer forward_server_;
   replication::Listener listener_;
   std::unique_ptr<replication::Node> node_;
   std::unique_ptr<replication::Timer> status_timer_;

@@ -195,8 +195,20 @@ class Replication(GroupCase):
         poll(lambda: "does not hold the group secret" in node.status().get("session_last_end", ""), "the refusal")
         self.assertEqual(group.primary.status()["in_sync"], "none")
 
-    def test_a_backup_refuses_what_changes_state(self):
-        group = self.group(backups=1)
+    def test_what_is_written_to_a_backup_is_the_primary_s(self):
+        group = self.group()
+        with group.nodes[1].server.connect(20) as connection, group.primary.server.connect(20) as primary:
+            for number in range(200):
+                connection.set(b"key%d" % (number % 10), b"%d" % number)
+                self.assertIn(b"\r\n%d\r\n" % number, connection.ask_until(b"get key%d\r\n" % (number % 10)))
+                self.assertIn(b"\r\n%d\r\n" % number, primary.ask_until(b"get key%d\r\n" % (number % 10)))
+            large = b"x" * 1_000_000
+            connection.set(b"large", large)
+            self.assertIn(large, primary.ask_until(b"get large\r\n"))
+            self.assertIn(large, connection.ask_until(b"gat 0 large\r\n"))
+
+    def test_a_read_only_backup_refuses_what_changes_state(self):
+        group = self.group(backups=1, options=["--read-only"])
         with group.nodes[1].server.connect(20) as connection:
             connection.send(b"set key 0 0 1\r\nx\r\n")
             self.assertTrue(connection.read_line().startswith(b"SERVER_ERROR"))
