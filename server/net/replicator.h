@@ -6,16 +6,17 @@
 // primary in batches, which executes them as if its own client had sent them and gives the replies back.
 //
 // Contracts:
-//  - No wake is lost. A worker calls wait() and then asks committed() once more. The engine first moves what
-//  committed()
-//    says and then looks who waits. Both by sequentially consistent operations, or all under one lock; so either the
-//    worker sees the new version, or the engine sees the waiting worker and calls Network::committed().
+//  - No wake is lost. A worker calls wait() and then asks committed() once more. The engine first moves the version
+//    that committed() gives, and then looks who waits. Both by sequentially consistent operations, or all under one
+//    lock; so either the worker sees the new version, or the engine sees the waiting worker and calls
+//    Network::committed().
 //  - A change of role (who appends here, whose versions committed() tells) is made by Network::pause_workers(), and the
 //    function given to it calls Network::fail_held() before committed() tells the new role's version: what was held
 //    then can never be confirmed by another history's number.
 //  - Who calls pause_workers() holds no lock that any method below takes, and is no worker.
 //  - Each forward() is answered exactly once, by Network::forwarded(); also after fail_held(), and when there is no
-//    primary. Each Network::execute_forwarded() is answered exactly once by answered(). Neither after Network::stop().
+//    primary. Each Network::execute_forwarded() is answered exactly once by answered(). Neither after Network::stop(),
+//    which leaves what it overtakes unanswered.
 //  - The engine outlives Network::stop(). Until that has returned and later it may call Network; nothing happens then.
 //
 // Threads: called by any worker, several at a time, within their turns unless said otherwise. No method may block for
@@ -78,7 +79,8 @@ class Replicator {
   // Replies that depend on no later version may be sent; 0: none may, the node must not serve at this moment. On a
   // backup: what is applied here and may be shown. Any thread; asked often. Never goes back, but by a change of role.
   [[nodiscard]] virtual store::Version committed() const = 0;
-  // Something was appended to the log in this turn, and the worker is about to send replies.
+  // Something was appended to the log in this turn, and the worker is about to send replies. May be called when it was
+  // not: for a read of what another worker, or another node, has appended and is not committed.
   virtual void appended() = 0;
   // This worker waits for committed() >= version: Network::committed(worker) is to be called then. Replaces what the
   // worker waited for before. A call too many does no harm.
