@@ -14,7 +14,7 @@ namespace {
 using replication::Service;
 
 constexpr int kBeatsOfTerm = 10;
-constexpr std::chrono::milliseconds kStatusPeriod{100};
+constexpr std::chrono::milliseconds kStatusPeriod{500};
 
 replication::Ticket draw_ticket() {
   replication::Ticket ticket;
