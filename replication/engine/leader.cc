@@ -356,12 +356,12 @@ void Leader::change_set() {
   ++next.epoch.value;
   proposing_ = true;
   proposed_ = next.in_sync;
-  authority_.propose(next, [this, alive = alive_, next](bool agreed, Epoch current) {
+  authority_.propose(next, [this, alive = alive_, next](bool agreed, const GroupView& current) {
     if (!*alive) return;
     proposing_ = false;
     proposed_.clear();
     if (agreed) return adopt(next);
-    if (current > view_.epoch) return owner_.on_deposed(current);
+    if (current.epoch > view_.epoch) return owner_.on_deposed(current.epoch);
     update_commit();
   });
 }

@@ -32,8 +32,8 @@ namespace lmc::replication {
 class Authority {
  public:
   virtual ~Authority() = default;
-  // May the group become this? `done` is called once, now or later; `current`: the epoch that it is in now.
-  using Decided = std::function<void(bool agreed, Epoch current)>;
+  // May the group become this? `done` is called once, now or later; `current`: the group as it is now.
+  using Decided = std::function<void(bool agreed, const GroupView& current)>;
   virtual void propose(const GroupView& next, Decided done) = 0;
 };
 

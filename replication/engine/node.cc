@@ -326,10 +326,12 @@ void Node::promote(bool force, AnswerTo answer) {
   if (!old.primary.empty()) intent.in_sync.push_back(old.primary);
   std::erase(intent.in_sync, settings_.address);
   promoting_ = true;
-  authority_.propose(intent, [this, alive = alive_, force, old, intent, answer](bool agreed, Epoch current) {
+  authority_.propose(intent, [this, alive = alive_, force, old, intent, answer](bool agreed, const GroupView& current) {
     if (!*alive) return;
     promoting_ = false;
-    authority_at_ = current;
+    authority_at_ = current.epoch;
+    // What this node had not heard of: the next attempt goes by the group as it is.
+    if (!agreed && current.epoch > view_.epoch && current.has(settings_.address)) view_ = current;
     if (!agreed) return answer(refuse("the group's authority does not agree"));
     if (seen_ >= intent.epoch) return answer(refuse("another epoch has begun meanwhile"));
     take_over(force, old, intent, answer);
@@ -369,7 +371,7 @@ void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<
   for (const std::string& address : old.in_sync) known_.insert(address);
   if (!old.primary.empty()) known_.insert(old.primary);
   known_.erase(settings_.address);
-  authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, Epoch) {
+  authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, const GroupView&) {
     if (!*alive) return;
     if (!agreed) return answer(refuse("the group's authority does not agree"));
     if (seen_ > next.epoch || role_ != Role::kNone) return answer(refuse("another epoch has begun meanwhile"));
@@ -441,9 +443,9 @@ void Node::OwnAuthority::propose(const GroupView& next, Decided done) {
   const auto answered = [this, inquiry, next, done = std::move(done)](Epoch seen) {
     inquiry->latest = std::max(inquiry->latest, seen);
     if (--inquiry->awaited != 0) return;
-    if (inquiry->latest >= next.epoch) return done(false, inquiry->latest);
+    if (inquiry->latest >= next.epoch) return done(false, {inquiry->latest, {}, {}});
     node_.outside_.owner.remember(std::max(node_.seen_, next.epoch), next);
-    done(true, next.epoch);
+    done(true, next);
   };
   for (const std::string& address : dropped)
     node_.ask(address, "epoch", [answered](const std::optional<Answer>& answer) {

@@ -43,6 +43,9 @@ bool Authorities::allows(const replication::GroupView& next) const {
   if (view_.primary.empty()) return true;
   if (next.epoch <= view_.epoch) return false;
   if (next.primary == view_.primary) return true;
+  // Nobody enters the set by a change of primary.
+  for (const std::string& address : next.in_sync)
+    if (!view_.has(address)) return false;
   return view_.has(next.primary);
 }
 
@@ -50,13 +53,13 @@ void Authorities::propose(const replication::GroupView& next, replication::Autho
   world_.after(world_.delay(100us), [this, next, done = std::move(done)] {
     const bool agreed = allows(next);
     if (agreed) view_ = next;
-    world_.after(world_.delay(100us), [done, agreed, current = view_.epoch] { done(agreed, current); });
+    world_.after(world_.delay(100us), [done, agreed, current = view_] { done(agreed, current); });
   });
 }
 
 void SimNode::propose(const replication::GroupView& next, Decided done) {
   authorities_.propose(next, [this, alive = std::weak_ptr<int>(alive_), done = std::move(done)](
-                                 bool agreed, replication::Epoch current) {
+                                 bool agreed, const replication::GroupView& current) {
     if (!alive.expired()) process_.after(0us, [done, agreed, current] { done(agreed, current); });
   });
 }
