@@ -66,18 +66,25 @@ void TcpFabric::adopt(Fd socket) {
   greeters_.emplace(key, std::move(greeter));
 }
 
-// A ticket is a secret of 16 drawn bytes for one link and one use: looking it up tells a guesser nothing worth having.
+// All are looked at, each to its end: how long it takes says nothing about any ticket.
+TcpLink* TcpFabric::waiting_for(const tcp::Hello& hello) const {
+  TcpLink* found = nullptr;
+  for (const auto& [ticket, link] : accepting_) {
+    unsigned difference = 0;
+    for (std::size_t i = 0; i < ticket.size(); ++i) difference |= static_cast<unsigned>(ticket[i] ^ hello.ticket[i]);
+    if (difference == 0) found = link;
+  }
+  if (found == nullptr || hello.version != tcp::kVersion || hello.zero != 0) return nullptr;
+  return hello.traffic == static_cast<std::uint8_t>(found->plan().traffic) ? found : nullptr;
+}
+
 void TcpFabric::greet(Greeter& greeter) {
   tcp::Hello hello;
   const int outcome = greeter.read(hello);
   if (outcome == 0) return;
-  const auto waiting = outcome > 0 ? accepting_.find(hello.ticket) : accepting_.end();
-  TcpLink* link = waiting == accepting_.end() ? nullptr : waiting->second;
-  if (link != nullptr && (hello.version != tcp::kVersion || hello.zero != 0 ||
-                          hello.traffic != static_cast<std::uint8_t>(link->plan().traffic)))
-    link = nullptr;
+  TcpLink* const link = outcome > 0 ? waiting_for(hello) : nullptr;
   if (link == nullptr) return forget(greeter);
-  accepting_.erase(waiting);
+  accepting_.erase(hello.ticket);
   Fd socket = greeter.take_socket();
   forget(greeter);
   link->take(std::move(socket));

@@ -34,6 +34,9 @@ struct TcpCounters {
 };
 
 class TcpLink;
+namespace tcp {
+struct Hello;
+}
 
 class TcpFabric final : public Fabric {
  public:
@@ -54,6 +57,7 @@ class TcpFabric final : public Fabric {
  private:
   friend class TcpLink;
   class Greeter;  // an adopted socket that has not said its ticket
+  [[nodiscard]] TcpLink* waiting_for(const tcp::Hello& hello) const;
   void greet(Greeter& greeter);
   void forget(Greeter& greeter);
 

@@ -1,5 +1,6 @@
 #include "replication/fabric/tcp/chain_decoder.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <numeric>
@@ -103,8 +104,31 @@ TEST_CASE("of a chain with one write that may not be, nothing lands") {
   refused(frame(0, {good, {Region::kLog, ~std::uint64_t{0} - 3, pattern(16)}}));
   refused(frame(0, {good, {static_cast<Region>(3), 0, pattern(16)}}));
   refused(frame(0, {good, {Region::kLog, 8, ""}}));
-  refused(frame(0, {good, {Region::kLedger, 4, pattern(16)}}));
-  refused(frame(0, {good, {Region::kLedger, 8, pattern(12)}}));
+  std::string padded = frame(0, {good});
+  padded[sizeof(FrameHeader) + sizeof(Descriptor) - 1] = 1;
+  refused(padded);
+}
+
+TEST_CASE("a chain may be as large as a chain may be, and no larger") {
+  std::vector<char> log(kMaxChainBytes + 1);
+  const auto accepts = [&](std::size_t last) {
+    ChainDecoder decoder({std::span(log.data(), log.size()), {}, {}});
+    return feed(decoder, frame(0, {{Region::kLog, 0, pattern(kMaxChainBytes - 8)}, {Region::kLog, 0, pattern(last)}}),
+                65536);
+  };
+  CHECK(accepts(8));
+  CHECK_FALSE(accepts(9));
+}
+
+TEST_CASE("bytes for the ledger need not be whole words") {
+  for (const std::size_t most : kCuts) {
+    Regions regions;
+    ChainDecoder decoder(regions.exposed());
+    REQUIRE(feed(decoder, frame(0, {{Region::kLedger, 13, pattern(30)}, {Region::kProgress, 63, "x"}}), most));
+    const char* const ledger = reinterpret_cast<const char*>(regions.ledger.data());
+    CHECK(std::string(ledger, 48) == std::string(13, '\0') + pattern(30) + std::string(5, '\0'));
+    CHECK(reinterpret_cast<const char*>(regions.report.data())[63] == 'x');
+  }
 }
 
 TEST_CASE("what is no frame is refused") {
