@@ -21,7 +21,9 @@ namespace lmc::replication {
 class Listener {
  public:
   struct Receivers {
-    std::function<void(std::unique_ptr<Peer>)> control;  // it must observe() the peer within the call
+    // It must observe() the peer within the call, and may close() it there, but destroys it only later: the call is the
+    // peer's own.
+    std::function<void(std::unique_ptr<Peer>)> control;
     std::function<void(Fd)> data;
     std::function<void(const std::string&)> say;  // a line for the log
   };
