@@ -6,22 +6,20 @@
 // and judges the copy. An entry counts only with the right checksum, the epoch that the backup is in, and the sequence
 // that it waits for; everything else is no entry yet (read_entry(): kNotYet), or one that cannot be (kInvalid).
 //
-// Threads: plain functions. The copy is made word by word with acquire order: a writer in this process (the simulator,
-// a reading socket) publishes with the last word.
+// Threads: plain functions.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 
+#include "replication/checked_bytes.h"
 #include "replication/types.h"
 
 namespace lmc::replication {
 
 inline constexpr std::uint32_t kLedgerFormatVersion = 1;
-inline constexpr std::size_t kEntryBytes = 64;
+inline constexpr std::size_t kEntryBytes = kCheckedBytes;
 
 enum class EntryKind : std::uint8_t {
   kOpened = 1,    // a segment begins anew, with its header
@@ -47,7 +45,7 @@ struct Entry {
   bool operator==(const Entry&) const = default;
 };
 
-using EntryBytes = std::array<std::uint64_t, kEntryBytes / 8>;
+using EntryBytes = CheckedBytes;
 
 [[nodiscard]] EntryBytes encode(const Entry& entry, Epoch epoch, Sequence sequence);
 
@@ -57,8 +55,7 @@ enum class EntryState : std::uint8_t {
   kInvalid,  // whole, of this epoch and sequence, and of no kind that there is
 };
 // Judges what lies at the place of the entry `sequence`; `place` is 8-byte aligned.
-[[nodiscard]] EntryState read_entry(std::span<const std::uint64_t, kEntryBytes / 8> place, Epoch epoch,
-                                    Sequence sequence, Entry& out);
+[[nodiscard]] EntryState read_entry(CheckedPlace place, Epoch epoch, Sequence sequence, Entry& out);
 
 // What a place holds, of whatever epoch and sequence; nothing, if it is no whole entry.
 struct StoredEntry {
@@ -66,6 +63,6 @@ struct StoredEntry {
   Epoch epoch;
   Sequence sequence;
 };
-[[nodiscard]] std::optional<StoredEntry> stored_entry(std::span<const std::uint64_t, kEntryBytes / 8> place);
+[[nodiscard]] std::optional<StoredEntry> stored_entry(CheckedPlace place);
 
 }  // namespace lmc::replication

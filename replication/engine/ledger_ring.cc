@@ -1,7 +1,6 @@
 #include "replication/engine/ledger_ring.h"
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <new>
 
@@ -23,17 +22,14 @@ void LedgerRing::Free::operator()(std::uint64_t* words) const {
 }
 
 void LedgerRing::put(const Entry& entry, Epoch epoch, Sequence sequence) {
-  const EntryBytes bytes = encode(entry, epoch, sequence);
-  const Place to = place(sequence);
-  for (std::size_t i = 0; i < bytes.size(); ++i) std::atomic_ref(to[i]).store(bytes[i], std::memory_order_release);
+  publish(place(sequence), encode(entry, epoch, sequence));
 }
 
 void LedgerRing::forget_after(Sequence last) {
   for (std::size_t slot = 0; slot < slots_; ++slot) {
     const Place at = place({slot});
     const std::optional<StoredEntry> stored = stored_entry(at);
-    if (!stored || stored->sequence > last)
-      for (std::uint64_t& word : at) std::atomic_ref(word).store(0, std::memory_order_release);
+    if (!stored || stored->sequence > last) publish(at, {});
   }
 }
 

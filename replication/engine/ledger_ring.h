@@ -19,7 +19,7 @@ inline constexpr std::size_t kRingSlots = std::size_t{1} << 16;  // 4 MiB
 
 class LedgerRing {
  public:
-  using Place = std::span<std::uint64_t, kEntryBytes / 8>;
+  using Place = std::span<std::uint64_t, kCheckedWords>;
 
   // `slots`: a power of two.
   explicit LedgerRing(std::size_t slots = kRingSlots);
@@ -31,7 +31,7 @@ class LedgerRing {
     return (sequence.value & (slots_ - 1)) * kEntryBytes;
   }
   [[nodiscard]] Place place(Sequence sequence) const {
-    return Place{words_.get() + offset_of(sequence) / 8, kEntryBytes / 8};
+    return Place{words_.get() + offset_of(sequence) / sizeof(std::uint64_t), kCheckedWords};
   }
   void put(const Entry& entry, Epoch epoch, Sequence sequence);
   // Makes all places empty but those of entries up to `last`.

@@ -2,17 +2,16 @@
 // one before. FORMAT.md has every byte. It says values, not events: a lost or overwritten one is of no consequence.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 
+#include "replication/checked_bytes.h"
 #include "replication/types.h"
 
 namespace lmc::replication {
 
-inline constexpr std::size_t kReportBytes = 64;
+inline constexpr std::size_t kReportBytes = kCheckedBytes;
 
 struct Report {
   Epoch epoch;             // the highest that it has seen
@@ -24,10 +23,10 @@ struct Report {
   bool operator==(const Report&) const = default;
 };
 
-using ReportBytes = std::array<std::uint64_t, kReportBytes / 8>;
+using ReportBytes = CheckedBytes;
 
 [[nodiscard]] ReportBytes encode(const Report& report);
 // What lies there; nothing, if it is no whole report (yet).
-[[nodiscard]] std::optional<Report> read_report(std::span<const std::uint64_t, kReportBytes / 8> place);
+[[nodiscard]] std::optional<Report> read_report(CheckedPlace place);
 
 }  // namespace lmc::replication
