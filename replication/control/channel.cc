@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "replication/fabric/address.h"
+#include "replication/fabric/sockets.h"
 
 namespace lmc::replication {
 
@@ -42,12 +42,8 @@ Channel::Channel(Reactor& reactor, const GroupSecret& secret, const std::string&
 
 void Channel::connect() {
   std::string why;
-  const auto to = look_up(name_, why);
-  if (!to) return fail(why, false);
-  socket_ = Fd(::socket(to->get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket_) return fail(std::strerror(errno), false);
-  if (::connect(socket_.get(), to->get(), to->size) != 0 && errno != EINPROGRESS)
-    return fail("connecting: " + std::string(std::strerror(errno)), false);
+  socket_ = begin_connect(name_, why);
+  if (!socket_) return fail(why, false);
   begin();
   watch_->want({false, true});
 }
@@ -83,10 +79,8 @@ void Channel::on_ready(Readiness ready) {
 }
 
 void Channel::on_connected() {
-  int error = 0;
-  socklen_t size = sizeof error;
-  (void)::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) return fail("connecting: " + std::string(std::strerror(error)), false);
+  if (const int error = connect_error(socket_.get()); error != 0)
+    return fail("connecting: " + std::string(std::strerror(error)), false);
   state_ = State::kShaking;
   out_ = handshake_.take_output();
   flush();

@@ -1,7 +1,5 @@
 #include "replication/control/listener.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -21,15 +19,8 @@ constexpr int kBacklog = 128;
 constexpr std::chrono::milliseconds kPause{200};
 
 std::string text_of(const sockaddr_storage& address) {
-  char host[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
-    return std::string(host) + ":" + std::to_string(ntohs(v4.sin_port));
-  }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-  ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
-  return "[" + std::string(host) + "]:" + std::to_string(ntohs(v6.sin6_port));
+  const std::string host = host_text(address);
+  return (address.ss_family == AF_INET6 ? "[" + host + "]" : host) + ":" + std::to_string(port_of(address));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,5 +20,9 @@ struct SocketAddress {
 };
 
 [[nodiscard]] std::optional<SocketAddress> look_up(std::string_view address, std::string& why);
+
+// The host of an IPv4 or IPv6 address, and its port; of others neither.
+[[nodiscard]] std::string host_text(const sockaddr_storage& address);
+[[nodiscard]] std::uint16_t port_of(const sockaddr_storage& address);
 
 }  // namespace lmc::replication

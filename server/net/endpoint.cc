@@ -1,6 +1,5 @@
 #include "server/net/endpoint.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -159,21 +158,8 @@ Endpoint open_unix(const std::string& path, unsigned mask, unsigned backlog) {
 }
 
 std::string host_text(const sockaddr_storage& address) {
-  char host[INET6_ADDRSTRLEN] = "";
-  if (address.ss_family == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, host, sizeof(host));
-  } else if (address.ss_family == AF_INET6) {
-    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, host, sizeof(host));
-  } else if (address.ss_family == AF_UNIX) {
-    return reinterpret_cast<const sockaddr_un&>(address).sun_path;
-  }
-  return host;
-}
-
-std::uint16_t port_of(const sockaddr_storage& address) {
-  if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
-  if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
-  return 0;
+  if (address.ss_family == AF_UNIX) return reinterpret_cast<const sockaddr_un&>(address).sun_path;
+  return replication::host_text(address);
 }
 
 std::string address_text(const sockaddr_storage& address, Transport transport) {
@@ -183,12 +169,6 @@ std::string address_text(const sockaddr_storage& address, Transport transport) {
   if (address.ss_family == AF_INET6) return kind + "6:[" + host + "]:" + std::to_string(port_of(address));
   if (address.ss_family == AF_UNIX) return "unix:" + host;
   return "<unknown AF>";
-}
-
-void set_reset_on_close(int fd) {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  // If this fails the peer sees an orderly close instead, and learns the same.
-  if (::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) != 0) return;
 }
 
 }  // namespace lmc::net

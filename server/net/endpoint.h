@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "replication/fabric/address.h"
+#include "replication/fabric/sockets.h"
 #include "server/commands/settings.h"
 #include "server/net/fd.h"
 #include "server/net/listen_address.h"
@@ -43,10 +45,9 @@ struct Endpoint {
 [[nodiscard]] std::string address_text(const sockaddr_storage& address, Transport transport);
 // Without transport and port: "10.0.0.1", "::1", "/path"
 [[nodiscard]] std::string host_text(const sockaddr_storage& address);
-[[nodiscard]] std::uint16_t port_of(const sockaddr_storage& address);  // 0 if it has none
+using replication::port_of;
 
-// When the socket is closed its peer is told by a reset, at once, that nothing more comes: for a server that may not
-// serve.
-void set_reset_on_close(int fd);
+// For a server that may not serve.
+using replication::set_reset_on_close;
 
 }  // namespace lmc::net

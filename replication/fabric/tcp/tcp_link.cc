@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#include "replication/fabric/address.h"
+#include "replication/fabric/sockets.h"
 
 namespace lmc::replication {
 
@@ -76,13 +76,9 @@ TcpLink::~TcpLink() {
 void TcpLink::connect(std::string_view address) {
   state_ = State::kConnecting;
   std::string why;
-  const auto to = look_up(address, why);
-  if (!to) return fail(why);
-  socket_ = Fd(::socket(to->get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket_) return fail("no socket: " + text_of(errno));
+  socket_ = begin_connect(address, why);
+  if (!socket_) return fail(why);
   set_options(socket_.get(), fabric_.options_);
-  if (::connect(socket_.get(), to->get(), to->size) != 0 && errno != EINPROGRESS)
-    return fail("connecting to " + std::string(address) + ": " + text_of(errno));
   failure_ = "no link with " + std::string(address) + " in time";
   timer_->set(fabric_.options_.connect_timeout);
   watch_ = fabric_.reactor_.watch(socket_.get(), [this](Readiness ready) { on_ready(ready); });
@@ -107,10 +103,7 @@ void TcpLink::on_ready(Readiness ready) {
 }
 
 void TcpLink::on_connected() {
-  int error = 0;
-  socklen_t size = sizeof error;
-  (void)::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) {
+  if (const int error = connect_error(socket_.get()); error != 0) {
     fail("connecting: " + text_of(error));
     return report_failure();
   }
@@ -294,10 +287,7 @@ void TcpLink::revoke() {
 // With a reset: what the peer has sent and nobody has read is not read any more, and it learns of it at once.
 void TcpLink::close() {
   if (state_ == State::kClosed) return;
-  if (socket_) {
-    const linger reset{1, 0};
-    (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  }
+  if (socket_) set_reset_on_close(socket_.get());
   drop();
 }
 
