@@ -76,23 +76,23 @@ std::vector<SegmentState> states_of(const std::vector<store::AnnouncedSegment>& 
   return states;
 }
 
+replication::Geometry geometry_of(const store::Store& store) {
+  const store::StoreSummary summary = store.summary();
+  return {store.log_memory().size(), static_cast<std::uint32_t>(summary.segment_bytes), store::kFormatVersion,
+          summary.max_item_bytes};
+}
+
 }  // namespace
 
 StoreLog::StoreLog(store::Store& store, std::function<store::UnixSeconds()> now)
-    : store_(store), now_(std::move(now)), session_(store) {}
-
-replication::Geometry StoreLog::geometry() const {
-  const store::StoreSummary summary = store_.summary();
-  return {store_.log_memory().size(), static_cast<std::uint32_t>(summary.segment_bytes), store::kFormatVersion,
-          summary.max_item_bytes};
-}
+    : store_(store), geometry_(geometry_of(store)), now_(std::move(now)), session_(store) {}
 
 std::span<char> StoreLog::memory() const {
   return store_.log_memory();
 }
 
 replication::Version StoreLog::version() const {
-  return {store_.summary().version.value};
+  return {store_.last_version().value};
 }
 
 void StoreLog::lead(std::function<void()> room_wanted) {
@@ -178,7 +178,7 @@ void StoreLog::inventory(std::vector<SegmentState>& out) const {
 }
 
 replication::Digest StoreLog::digest(std::uint32_t segment, std::uint32_t used) const {
-  if (segment >= memory().size() / geometry().segment_bytes) return {};
+  if (segment >= geometry_.log_bytes / geometry_.segment_bytes) return {};
   return store_.digest({segment}, used);
 }
 

@@ -18,7 +18,7 @@ class StoreLog final : public replication::ReplicatedLog {
   // `now`: what the store's clock shows.
   StoreLog(store::Store& store, std::function<store::UnixSeconds()> now);
 
-  [[nodiscard]] replication::Geometry geometry() const override;
+  [[nodiscard]] replication::Geometry geometry() const override { return geometry_; }
   [[nodiscard]] std::span<char> memory() const override;
   [[nodiscard]] replication::Version version() const override;
 
@@ -42,6 +42,7 @@ class StoreLog final : public replication::ReplicatedLog {
  private:
   class Scan;
   store::Store& store_;
+  const replication::Geometry geometry_;
   std::function<store::UnixSeconds()> now_;
   store::Session session_;
   store::Follower* follower_ = nullptr;

@@ -162,6 +162,10 @@ void Store::reset_counters() {
   parts_->reset_base = sums;
 }
 
+Version Store::last_version() const {
+  return parts_->log.last_version();
+}
+
 std::span<char> Store::log_memory() const {
   const Arena& arena = parts_->arena;
   return {arena.at({0}), arena.segment_count() * arena.segment_bytes()};

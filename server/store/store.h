@@ -272,6 +272,8 @@ class Store {
   [[nodiscard]] LimitChange set_memory_limit(std::uint64_t bytes);
 
   // --- copies of this store (change.h); one thread at a time ---
+  // The last one drawn.
+  [[nodiscard]] Version last_version() const;
   // The segments: what Change speaks of, by offsets from its begin. Stays where it is.
   [[nodiscard]] std::span<char> log_memory() const;
   // `room_wanted`: called by a session whose mutation waits for room that followers may hold up, again and again. Any
