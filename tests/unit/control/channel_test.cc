@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "poll_reactor.h"
+#include "raw_socket.h"
 #include "replication/control/control_net.h"
 #include "replication/control/listener.h"
 
@@ -48,22 +49,7 @@ struct Bench {
     client = ControlNet(reactor, secret).connect(listener.address(), client_ear);
     REQUIRE(reactor.run_until([&] { return client_ear.ups == 1 && server != nullptr; }));
   }
-  // A socket that speaks for itself.
-  [[nodiscard]] Fd raw() const {
-    Fd socket(::socket(AF_INET, SOCK_STREAM, 0));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const std::string& address = listener.address();
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-    REQUIRE(::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
-    return socket;
-  }
-  [[nodiscard]] static bool is_closed(const Fd& socket) {
-    char byte;
-    const ssize_t got = ::recv(socket.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
-    return got == 0 || (got < 0 && errno != EAGAIN);
-  }
+  [[nodiscard]] Fd raw() const { return test::connect_raw(listener.address()); }
 
   PollReactor reactor;
   GroupSecret secret{"a secret of the group"};
@@ -176,7 +162,7 @@ TEST_CASE("the first bytes decide what a connection is") {
 
   const Fd stranger = bench.raw();
   REQUIRE(::send(stranger.get(), "GET / HTTP/1.0\r\n", 16, 0) == 16);
-  REQUIRE(bench.reactor.run_until([&] { return Bench::is_closed(stranger); }));
+  REQUIRE(bench.reactor.run_until([&] { return test::is_closed(stranger); }));
   REQUIRE(bench.log.size() == 1);
   CHECK(bench.log[0].find("does not speak replication") != std::string::npos);
 }

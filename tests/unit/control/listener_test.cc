@@ -8,34 +8,21 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
+#include "raw_socket.h"
 #include "stepped_reactor.h"
 
 namespace lmc::replication {
 namespace {
 
+using test::is_closed;
 using test::SteppedReactor;
-
-bool is_closed(const Fd& socket) {
-  char byte;
-  const ssize_t got = ::recv(socket.get(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
-  return got == 0 || (got < 0 && errno != EAGAIN);
-}
 
 void say(const Fd& socket, std::string_view bytes) {
   REQUIRE(::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()));
 }
 
 struct Bench {
-  [[nodiscard]] Fd connect() const {
-    Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const std::string& address = listener.address();
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-    REQUIRE(::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
-    return socket;
-  }
+  [[nodiscard]] Fd connect() const { return test::connect_raw(listener.address()); }
   // What came before has been seen when this has been handed out.
   void wait_for_a_data_link() {
     const std::size_t before = data.size();
