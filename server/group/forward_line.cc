@@ -14,6 +14,22 @@ using replication::encode_message;
 namespace {
 // A batch is kForwardBatchBytes, or one request: a value and what is around it.
 constexpr std::size_t kMostBatchBytes = (std::size_t{1} << 30) + net::kForwardBatchBytes;
+
+enum class Sent { kAll, kNothing, kInPart };
+
+// `message`: without the text, which goes in parts.
+template <class Message>
+Sent send_in_parts(replication::Peer& peer, Message message, std::string Message::*text, const std::string& whole) {
+  for (std::size_t at = 0;;) {
+    const std::size_t size = std::min(kPartBytes, whole.size() - at);
+    message.more = at + size != whole.size();
+    message.*text = whole.substr(at, size);
+    if (!peer.send(encode_message(message))) return at == 0 ? Sent::kNothing : Sent::kInPart;
+    at += size;
+    if (!message.more) return Sent::kAll;
+  }
+}
+
 }  // namespace
 
 // --- the backup's end ---
@@ -61,19 +77,11 @@ void ForwardClient::send_all() {
 }
 
 bool ForwardClient::send(const ForwardBatch& batch) {
-  for (std::size_t at = 0;;) {
-    const std::size_t size = std::min(kPartBytes, batch.bytes.size() - at);
-    const bool more = at + size != batch.bytes.size();
-    const Forward part{batch.worker, batch.connection.value,      batch.binary, batch.requests,
-                       more,         batch.bytes.substr(at, size)};
-    if (!peer_->send(encode_message(part))) {
-      // The beginning cannot be taken back: the line ends, and with it what was begun.
-      if (at != 0) end();
-      return false;
-    }
-    at += size;
-    if (!more) return true;
-  }
+  const Forward message{batch.worker, batch.connection.value, batch.binary, batch.requests, false, {}};
+  const Sent sent = send_in_parts(*peer_, message, &Forward::bytes, batch.bytes);
+  // The beginning cannot be taken back: the line ends, and with it what was begun.
+  if (sent == Sent::kInPart) end();
+  return sent == Sent::kAll;
 }
 
 void ForwardClient::on_message(std::string_view message) {
@@ -125,20 +133,14 @@ class ForwardServer::Line final : public replication::PeerObserver {
     tell({batch.worker, batch.connection, origin_, ForwardOutcome::kNotExecuted, false, {}, {}});
   }
   void tell(const ForwardAnswer& answer) {
-    for (std::size_t at = 0;;) {
-      const std::size_t size = std::min(kPartBytes, answer.replies.size() - at);
-      const bool more = at + size != answer.replies.size();
-      const Forwarded part{answer.worker,
-                           answer.connection.value,
-                           static_cast<std::uint8_t>(answer.outcome),
-                           answer.closes,
-                           answer.version.value,
-                           more,
-                           answer.replies.substr(at, size)};
-      if (!peer_->send(encode_message(part))) return leave();
-      at += size;
-      if (!more) return;
-    }
+    const Forwarded message{answer.worker,
+                            answer.connection.value,
+                            static_cast<std::uint8_t>(answer.outcome),
+                            answer.closes,
+                            answer.version.value,
+                            false,
+                            {}};
+    if (send_in_parts(*peer_, message, &Forwarded::replies, answer.replies) != Sent::kAll) leave();
   }
 
  private:
