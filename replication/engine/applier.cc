@@ -29,6 +29,14 @@ ReplicatedLog::Refusal Applier::begin(const Position& position, std::span<const 
   return refusal_;
 }
 
+// If it is one: the copy is none any more.
+void Applier::refuse(ReplicatedLog::Refusal refusal) {
+  if (!refusal) return;
+  refusal_ = std::move(refusal);
+  running_ = sound_ = false;
+  expect(position_);
+}
+
 void Applier::resume() {
   const std::lock_guard guard(mutex_);
   run_.clear();
@@ -61,10 +69,7 @@ bool Applier::has_news() const {
 void Applier::apply() {
   const std::lock_guard guard(mutex_);
   while (running_ && read_run()) {
-    if ((refusal_ = apply_run())) {
-      running_ = sound_ = false;
-      expect(position_);
-    }
+    refuse(apply_run());
     run_.clear();
   }
 }
@@ -78,9 +83,7 @@ bool Applier::read_run() {
       case EntryState::kNotYet:
         return false;
       case EntryState::kInvalid:
-        refusal_ = "an entry of no kind that there is (" + std::to_string(next.value) + ")";
-        running_ = sound_ = false;
-        expect(position_);
+        refuse("an entry of no kind that there is (" + std::to_string(next.value) + ")");
         return false;
       case EntryState::kEntry:
         break;
@@ -88,8 +91,7 @@ bool Applier::read_run() {
     run_.push_back(entry);
     if (entry.kind == EntryKind::kHead || entry.kind == EntryKind::kEpoch) return true;
     if (run_.size() == ring_.slots()) {
-      refusal_ = "a run of entries without an end";
-      running_ = sound_ = false;
+      refuse("a run of entries without an end");
       return false;
     }
   }
@@ -123,8 +125,7 @@ ReplicatedLog::Refusal Applier::add_living(Sequence at, std::span<const std::uin
   const std::lock_guard guard(mutex_);
   if (!running_) return "living items for a copy that is not kept";
   if (at != position_.sequence) return "living items of another position";
-  refusal_ = log_.add_living(addresses);
-  if (refusal_) running_ = sound_ = false;
+  refuse(log_.add_living(addresses));
   return refusal_;
 }
 

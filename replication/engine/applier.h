@@ -60,6 +60,7 @@ class Applier {
   [[nodiscard]] bool read_run();
   [[nodiscard]] ReplicatedLog::Refusal apply_run();
   void expect(const Position& position);
+  void refuse(ReplicatedLog::Refusal refusal);
 
   LedgerRing& ring_;
   ReplicatedLog& log_;

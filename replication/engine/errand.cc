@@ -4,13 +4,13 @@
 
 namespace lmc::replication {
 
-Errand::Errand(const Surroundings& around, const std::string& address, std::string command, Duration patience,
+Errand::Errand(Reactor& reactor, PeerNet& peers, const std::string& address, std::string command, Duration patience,
                Done done)
     : command_(std::move(command)),
       done_(std::move(done)),
-      timeout_(around.reactor.timer([this] { finish(std::nullopt, "no answer in time"); })),
-      peer_(around.peers.connect(address, *this)) {
-  timeout_->set(std::chrono::duration_cast<std::chrono::microseconds>(patience));
+      timeout_(reactor.timer([this] { finish(std::nullopt, "no answer in time"); })),
+      peer_(peers.connect(address, *this)) {
+  timeout_->set(to_microseconds(patience));
 }
 
 Errand::~Errand() = default;

@@ -9,8 +9,10 @@
 #include <optional>
 #include <string>
 
+#include "replication/engine/lease.h"
 #include "replication/engine/messages.h"
-#include "replication/engine/surroundings.h"
+#include "replication/engine/peers.h"
+#include "replication/fabric/reactor.h"
 
 namespace lmc::replication {
 
@@ -18,7 +20,8 @@ class Errand final : PeerObserver {
  public:
   // `done`: with the answer, or why there is none.
   using Done = std::function<void(const std::optional<Answer>& answer, std::string_view why_none)>;
-  Errand(const Surroundings& around, const std::string& address, std::string command, Duration patience, Done done);
+  Errand(Reactor& reactor, PeerNet& peers, const std::string& address, std::string command, Duration patience,
+         Done done);
   ~Errand() override;
   Errand(const Errand&) = delete;
   Errand& operator=(const Errand&) = delete;

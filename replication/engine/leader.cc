@@ -9,7 +9,6 @@ namespace {
 // Room of the ring that announcing leaves alone: for epochs, which must find room when everything else waits.
 constexpr std::uint64_t kRingReserve = 64;
 constexpr std::uint64_t kLeastRoom = 16;
-constexpr int kTicksPerBeat = 2;
 constexpr std::size_t kHistory = 32;
 
 }  // namespace
@@ -27,6 +26,7 @@ Leader::Leader(const Surroundings& around, LeaderOwner& owner, Authority& author
     const auto position = start.positions.find(address);
     absent_[address] = {patience, position == start.positions.end() ? Sequence{} : position->second};
   }
+  recount();
   retirements_.push_back({start.retired, 1});
   if (!start.goes_on) reused_ = {start.at.sequence.value + 1};
   if (ledger_.epoch() < view_.epoch) ledger_.begin_epoch(view_.epoch);
@@ -35,16 +35,12 @@ Leader::Leader(const Surroundings& around, LeaderOwner& owner, Authority& author
   update_readers();
   update_commit();
   update_lease();
-  ticker_->set(std::chrono::duration_cast<std::chrono::microseconds>(around_.settings.lease.beat) / kTicksPerBeat);
+  ticker_->set(around_.settings.lease.tick());
 }
 
 Leader::~Leader() {
   *alive_ = false;
   for (auto& member : members_) member->end();
-}
-
-bool Leader::in_set(const std::string& address) const {
-  return std::find(view_.in_sync.begin(), view_.in_sync.end(), address) != view_.in_sync.end();
 }
 
 Member* Leader::find(const std::string& address) const {
@@ -68,8 +64,7 @@ void Leader::note(const std::string& event) {
 std::uint64_t Leader::lag_us(const Member& member) const {
   for (const Sample& sample : samples_) {
     if (sample.last <= member.shipper().applied()) continue;
-    const Duration lag = around_.reactor.now() - sample.at;
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(lag).count());
+    return static_cast<std::uint64_t>(to_microseconds(around_.reactor.now() - sample.at).count());
   }
   return 0;
 }
@@ -167,20 +162,24 @@ void Leader::on_progress(Member& member) {
   update_readers();
 }
 
-std::vector<std::string> Leader::counted() const {
-  std::vector<std::string> all = view_.in_sync;
-  const auto add = [&all](const std::string& address) {
-    if (std::find(all.begin(), all.end(), address) == all.end()) all.push_back(address);
+// Whenever the set, or what may be of it, has changed.
+void Leader::recount() {
+  counted_ = view_.in_sync;
+  const auto add = [this](const std::string& address) {
+    if (!counts(address)) counted_.push_back(address);
   };
   for (const auto& [address, must_have] : entering_) add(address);
   for (const std::string& address : proposed_) add(address);
-  return all;
+}
+
+bool Leader::counts(const std::string& address) const {
+  return std::find(counted_.begin(), counted_.end(), address) != counted_.end();
 }
 
 Sequence Leader::landed_where_it_counts() const {
   if (around_.settings.ack == Ack::kAll) {
     Sequence landed = ledger_.last();
-    for (const std::string& address : counted()) {
+    for (const std::string& address : counted_) {
       const Member* member = find(address);
       landed = std::min(landed, member != nullptr && member->has_copy() ? member->shipper().landed() : Sequence{});
     }
@@ -194,7 +193,7 @@ Sequence Leader::landed_where_it_counts() const {
 
 void Leader::update_commit() {
   const Version before = committed_;
-  if (counted().empty() || around_.settings.ack == Ack::kNone) {
+  if (counted_.empty() || around_.settings.ack == Ack::kNone) {
     heads_.clear();
     committed_ = kEverything;
   } else {
@@ -211,7 +210,7 @@ void Leader::update_commit() {
 
 void Leader::update_lease() {
   TimePoint until = TimePoint::max();
-  for (const std::string& address : counted()) {
+  for (const std::string& address : counted_) {
     const Member* member = find(address);
     until = std::min(until, member != nullptr ? member->reports().lease().held_until() : TimePoint{});
   }
@@ -227,7 +226,7 @@ void Leader::update_readers() {
   for (const auto& member : members_)
     if (const auto readers = member->readers_past()) past = std::min(past, *readers);
   for (const auto& [address, absence] : absent_)
-    if (in_set(address)) past = std::min(past, absence.readers_past);
+    if (view_.in_set(address)) past = std::min(past, absence.readers_past);
   std::uint64_t number = 0;
   while (!retirements_.empty() && retirements_.front().at <= past) {
     number = retirements_.front().number;
@@ -249,15 +248,13 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
     old->end();
     on_lost(*old, "it joins anew", true);
   }
-  const std::vector<std::string> set = counted();
-  const bool in_set_perhaps = std::find(set.begin(), set.end(), join.address) != set.end();
-  if (in_set_perhaps && !continues) {
+  if (counts(join.address) && !continues) {
     // It counts as one that has everything: before it forgets what it has it must be out of the set.
     absent_[join.address] = {{}, ledger_.last()};
     change_set();
-    if (in_set(join.address)) return "has to leave the in-sync set first";
+    if (view_.in_set(join.address)) return "has to leave the in-sync set first";
   }
-  const bool in_sync = continues && in_set(join.address);
+  const bool in_sync = continues && view_.in_set(join.address);
   if (in_sync) absent_.erase(join.address);
   MemberOwner& self = *this;
   members_.push_back(std::make_unique<Member>(around_, self, ledger_, std::move(control), join));
@@ -270,7 +267,7 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
 
 bool Leader::remove(const std::string& address) {
   Member* member = find(address);
-  if (member == nullptr && !in_set(address)) return false;
+  if (member == nullptr && !view_.in_set(address)) return false;
   if (member != nullptr) {
     member->end();
     on_lost(*member, "removed", true);
@@ -292,7 +289,8 @@ void Leader::on_lost(Member& member, std::string_view cause, bool ended) {
   ++counters_.members_lost;
   note(member.address() + " is lost: " + std::string(cause));
   entering_.erase(member.address());
-  if (in_set(member.address()))
+  recount();
+  if (view_.in_set(member.address()))
     absent_[member.address()] = {ended ? TimePoint{} : member.reports().lease().given_until(),
                                  member.reports().received().readers_past};
   forget(member);
@@ -305,6 +303,7 @@ void Leader::on_deposed(Epoch by) {
 
 void Leader::on_caught_up(Member& member) {
   if (!entering_.try_emplace(member.address(), ledger_.last()).second) return;
+  recount();
   update_commit();
   update_lease();
   change_set();
@@ -313,7 +312,7 @@ void Leader::on_caught_up(Member& member) {
 // --- the set ---
 
 void Leader::tick() {
-  ticker_->set(std::chrono::duration_cast<std::chrono::microseconds>(around_.settings.lease.beat) / kTicksPerBeat);
+  ticker_->set(around_.settings.lease.tick());
   const TimePoint now = around_.reactor.now();
   collect();
   for (Member* member : all()) member->tick();
@@ -356,10 +355,12 @@ void Leader::change_set() {
   ++next.epoch.value;
   proposing_ = true;
   proposed_ = next.in_sync;
+  recount();
   authority_.propose(next, [this, alive = alive_, next](bool agreed, const GroupView& current) {
     if (!*alive) return;
     proposing_ = false;
     proposed_.clear();
+    recount();
     if (agreed) return adopt(next);
     if (current.epoch > view_.epoch) return owner_.on_deposed(current.epoch);
     update_commit();
@@ -368,8 +369,9 @@ void Leader::change_set() {
 
 void Leader::adopt(const GroupView& next) {
   view_ = next;
-  std::erase_if(absent_, [this](const auto& each) { return !in_set(each.first); });
-  std::erase_if(entering_, [this](const auto& each) { return in_set(each.first); });
+  std::erase_if(absent_, [this](const auto& each) { return !view_.in_set(each.first); });
+  std::erase_if(entering_, [this](const auto& each) { return view_.in_set(each.first); });
+  recount();
   ledger_.begin_epoch(next.epoch);
   append_head(told_);
   for (const std::string& address : view_.in_sync) {
@@ -380,7 +382,7 @@ void Leader::adopt(const GroupView& next) {
       absent_.try_emplace(address, Absence{{}, ledger_.last()});  // lost while the change was decided
   }
   for (Member* member : all())
-    if (member->state() == Member::State::kInSync && !in_set(member->address())) member->leave_set();
+    if (member->state() == Member::State::kInSync && !view_.in_set(member->address())) member->leave_set();
   std::string set;
   for (const std::string& address : view_.in_sync) set += " " + address;
   note("epoch " + std::to_string(view_.epoch.value) + ", in sync:" + (set.empty() ? " none" : set));

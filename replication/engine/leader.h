@@ -83,7 +83,7 @@ class Leader final : MemberOwner {
   // All that was told is committed.
   [[nodiscard]] bool drained() const { return committed_ >= told_.version; }
   [[nodiscard]] const Head& told() const { return told_; }
-  [[nodiscard]] Version committed_version() const { return committed_; }
+  [[nodiscard]] Version committed() const override { return std::min(committed_, told_.version); }
   // For how long the backup has lacked what it lacks, microseconds, to the tick; 0: nothing for longer.
   [[nodiscard]] std::uint64_t lag_us(const Member& member) const;
   // What became of backups, the latest last, each with its cause.
@@ -113,7 +113,6 @@ class Leader final : MemberOwner {
   void on_deposed(Epoch by) override;
   void collect_for(Member& member) override;
   [[nodiscard]] Head head() const override { return told_; }
-  [[nodiscard]] Version committed() const override { return std::min(committed_, told_.version); }
 
   void announce_all(const Member* except);
   [[nodiscard]] bool make_ring_room(const Member* except);
@@ -129,9 +128,8 @@ class Leader final : MemberOwner {
   void drop_laggards(TimePoint now);
   void change_set();
   void adopt(const GroupView& next);
-  [[nodiscard]] bool in_set(const std::string& address) const;
-  // Of the set, or perhaps of it already.
-  [[nodiscard]] std::vector<std::string> counted() const;
+  void recount();
+  [[nodiscard]] bool counts(const std::string& address) const;
   [[nodiscard]] Member* find(const std::string& address) const;
   void note(const std::string& event);
   void forget(const Member& member);
@@ -147,6 +145,7 @@ class Leader final : MemberOwner {
   std::map<std::string, Absence> absent_;     // of the in-sync set, without a session
   std::map<std::string, Sequence> entering_;  // caught up, to be taken into the set when they have landed this
   std::vector<std::string> proposed_;         // the set that the authority has been asked for
+  std::vector<std::string> counted_;          // who is in the set, or may be: in the three above
   bool proposing_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers of the authority that come too late
   std::deque<ToldHead> heads_;                                  // not committed

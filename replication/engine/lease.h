@@ -21,6 +21,21 @@ namespace lmc::replication {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
+// As timers take it.
+[[nodiscard]] inline std::chrono::microseconds to_microseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration);
+}
+
+struct LeaseTimes {
+  Duration term = std::chrono::milliseconds(1000);
+  Duration beat = std::chrono::milliseconds(100);  // between two beats; several go into a term
+
+  // How often either end looks after its leases.
+  [[nodiscard]] std::chrono::microseconds tick() const { return to_microseconds(beat) / 2; }
+  // How long a link may take to be made.
+  [[nodiscard]] Duration linking() const { return 3 * term; }
+};
+
 class Lease {
  public:
   explicit Lease(Duration term) : term_(term) {}
@@ -33,19 +48,16 @@ class Lease {
     }
     return beat_;
   }
-  // True: it is news. An echo of what was never sent is none.
-  bool echo(std::uint64_t number) {
-    if (number != beat_ || echoed_ == beat_) return false;
+  // An echo of what was never sent is none.
+  void echo(std::uint64_t number) {
+    if (number != beat_ || echoed_ == beat_) return;
     echoed_ = beat_;
     held_until_ = sent_ + term_;
-    return true;
   }
-  // True: it is news, to be echoed.
-  bool hear(std::uint64_t number, TimePoint now) {
-    if (number <= heard_) return false;
+  void hear(std::uint64_t number, TimePoint now) {
+    if (number <= heard_) return;
     heard_ = number;
     given_until_ = now + term_;
-    return true;
   }
   [[nodiscard]] std::uint64_t heard() const { return heard_; }
   [[nodiscard]] TimePoint held_until() const { return held_until_; }

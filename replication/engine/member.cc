@@ -11,10 +11,9 @@ constexpr std::uint64_t kCaughtUpEntries = 256;  // fewer are as good as none: t
 constexpr std::uint64_t kLastRoundShare = 16;    // of the log; with less to send a round may be the last
 constexpr std::uint64_t kLastRoundBytes = 8 << 20;
 constexpr std::uint64_t kChainsPerCopying = 64;  // between two words about how the copy goes on
-constexpr int kLinkingTerms = 3;                 // how long a link may take to be made
 
 std::uint64_t microseconds(Duration duration) {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+  return static_cast<std::uint64_t>(to_microseconds(duration).count());
 }
 }  // namespace
 
@@ -31,7 +30,7 @@ Member::Member(const Surroundings& around, MemberOwner& owner, const Ledger& led
       copy_(around.log, around.settings.bulk_chunk_bytes),
       go_on_(around.reactor.timer([this] { go_on_copying(); })) {
   control_->observe(*this);
-  patience_ = around_.reactor.now() + kLinkingTerms * around_.settings.lease.term;
+  patience_ = around_.reactor.now() + around_.settings.lease.linking();
 }
 
 Member::~Member() = default;

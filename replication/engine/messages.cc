@@ -4,8 +4,8 @@
 
 namespace lmc::replication {
 
-bool GroupView::has(const std::string& address) const {
-  return address == primary || std::find(in_sync.begin(), in_sync.end(), address) != in_sync.end();
+bool GroupView::in_set(const std::string& address) const {
+  return std::find(in_sync.begin(), in_sync.end(), address) != in_sync.end();
 }
 
 }  // namespace lmc::replication

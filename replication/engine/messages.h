@@ -41,7 +41,8 @@ struct GroupView {
   std::string primary;
   std::vector<std::string> in_sync;  // the primary apart
   bool operator==(const GroupView&) const = default;
-  [[nodiscard]] bool has(const std::string& address) const;  // primary or in sync
+  [[nodiscard]] bool in_set(const std::string& address) const;
+  [[nodiscard]] bool has(const std::string& address) const { return address == primary || in_set(address); }
   static void fields(auto& codec, auto& m) { codec(m.epoch.value, m.primary, m.in_sync); }
 };
 

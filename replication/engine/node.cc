@@ -32,7 +32,6 @@ std::string_view name_of(Role role) {
 class Node::Visitor final : public PeerObserver {
  public:
   Visitor(Node& node, std::unique_ptr<Peer> peer) : node_(node), peer_(std::move(peer)) { peer_->observe(*this); }
-  [[nodiscard]] std::unique_ptr<Peer> take_peer() { return std::move(peer_); }
   void answer(const Answer& answer) {
     if (peer_ && !peer_->send(encode_message(answer))) leave();
   }
@@ -95,10 +94,21 @@ void Node::see(Epoch epoch, const GroupView& view) {
   if (epoch == seen_ && view == view_) return;
   seen_ = std::max(seen_, epoch);
   view_ = view;
-  for (const std::string& address : view.in_sync) known_.insert(address);
+  know(view);
+  outside_.owner.remember(seen_, view_);
+}
+
+// An epoch whose primary is not known.
+void Node::see_without_primary(Epoch epoch) {
+  GroupView view = view_;
+  view.primary.clear();
+  see(epoch, view);
+}
+
+void Node::know(const GroupView& view) {
+  known_.insert(view.in_sync.begin(), view.in_sync.end());
   if (!view.primary.empty()) known_.insert(view.primary);
   known_.erase(settings_.address);
-  outside_.owner.remember(seen_, view_);
 }
 
 // --- roles ---
@@ -193,10 +203,8 @@ void Node::on_moved(const std::string& primary) {
 }
 
 void Node::on_deposed(Epoch by) {
-  GroupView view = view_;
-  view.primary.clear();
   step_down("epoch " + std::to_string(by.value) + " has begun elsewhere");
-  see(by, view);
+  see_without_primary(by);
 }
 
 // --- control connections ---
@@ -273,7 +281,7 @@ void Node::ask(const std::string& address, const std::string& command,
                std::function<void(const std::optional<Answer>&)> done) {
   const std::uint64_t number = next_errand_++;
   errands_[number] = std::make_unique<Errand>(
-      surroundings(), address, command, settings_.lease.term,
+      outside_.reactor, outside_.peers, address, command, settings_.lease.term,
       [this, number, done = std::move(done)](const std::optional<Answer>& answer, std::string_view) {
         end_errand(number);
         done(answer);
@@ -291,7 +299,6 @@ void Node::command(const std::string& text, AnswerTo answer) {
   std::istringstream words(text);
   std::string name;
   std::string rest;
-  std::string extra;
   std::uint64_t number = 0;
   words >> name;
   if (name == "status") return answer({true, describe_status(*this)});
@@ -358,8 +365,7 @@ void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<
   GroupView next{{epoch.value + 1}, settings_.address, {}};
   std::map<std::string, Sequence> positions;
   for (const FencedNode& node : fenced) {
-    const bool in_sync = std::find(old.in_sync.begin(), old.in_sync.end(), node.address) != old.in_sync.end();
-    if (!in_sync || !node.has_copy || led_to_) continue;
+    if (!old.in_set(node.address) || !node.has_copy || led_to_) continue;
     if (node.position.sequence <= own.sequence) {
       next.in_sync.push_back(node.address);
       positions[node.address] = node.position.sequence;
@@ -368,9 +374,7 @@ void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<
       return answer(refuse(node.address + " has more of the log (" + describe_position(true, node.position) +
                            " there, " + describe_position(true, own) + " here): promote that one, or force"));
   }
-  for (const std::string& address : old.in_sync) known_.insert(address);
-  if (!old.primary.empty()) known_.insert(old.primary);
-  known_.erase(settings_.address);
+  know(old);
   authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, const GroupView&) {
     if (!*alive) return;
     if (!agreed) return answer(refuse("the group's authority does not agree"));
@@ -393,9 +397,7 @@ void Node::demote(AnswerTo answer) {
 Answer Node::fence(Epoch epoch) {
   if (epoch <= seen_) return refuse("has seen epoch " + std::to_string(seen_.value));
   step_down("fenced by epoch " + std::to_string(epoch.value));
-  GroupView view = view_;
-  view.primary.clear();
-  see(epoch, view);
+  see_without_primary(epoch);
   return {true, describe_position(applier_.sound(), applier_.position())};
 }
 

@@ -127,6 +127,8 @@ class Node final : LeaderOwner, StandbyOwner {
 
   [[nodiscard]] Surroundings surroundings();
   void see(Epoch epoch, const GroupView& view);
+  void see_without_primary(Epoch epoch);
+  void know(const GroupView& view);
   void lead(const GroupView& view, const std::map<std::string, Sequence>& positions);
   void step_down(const std::string& why);
   void end_standby();

@@ -6,8 +6,8 @@ std::optional<Report> Reports::receive(TimePoint now) {
   const std::optional<Report> report = read_report(in_);
   if (!report || *report == received_) return std::nullopt;
   received_ = *report;
-  (void)lease_.echo(report->echo);
-  (void)lease_.hear(report->beat, now);
+  lease_.echo(report->echo);
+  lease_.hear(report->beat, now);
   return report;
 }
 

@@ -13,11 +13,6 @@
 
 namespace lmc::replication {
 
-struct LeaseTimes {
-  Duration term = std::chrono::milliseconds(1000);
-  Duration beat = std::chrono::milliseconds(100);  // between two beats; several go into a term
-};
-
 class Reports {
  public:
   explicit Reports(const LeaseTimes& times) : times_(times), lease_(times.term) {}

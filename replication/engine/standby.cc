@@ -8,15 +8,9 @@ namespace {
 
 constexpr Duration kFirstPause = std::chrono::milliseconds(20);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
-constexpr int kTicksPerBeat = 2;
 constexpr std::chrono::microseconds kReaderCheck{1000};                 // while the primary may wait for readers here
-constexpr int kLinkingTerms = 3;                                        // how long a link may take to be made
 constexpr std::uint64_t kInventoryStepBytes = std::uint64_t{16} << 20;  // digested at a time
 constexpr std::size_t kInventoryPart = kListBytes / 32;
-
-std::chrono::microseconds microseconds(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(duration);
-}
 
 }  // namespace
 
@@ -34,7 +28,7 @@ Standby::Standby(const Surroundings& around, StandbyOwner& owner, LedgerRing& ri
       ticker_(around.reactor.timer([this] { tick(); })),
       inventory_step_(around.reactor.timer([this] { take_inventory(); })) {
   retry_->set({});
-  ticker_->set(microseconds(times_.beat) / kTicksPerBeat);
+  ticker_->set(times_.tick());
 }
 
 Standby::~Standby() {
@@ -47,7 +41,7 @@ TimePoint Standby::primary_may_serve_until() const {
 }
 
 std::uint64_t Standby::copy_rate() const {
-  const auto us = microseconds(around_.reactor.now() - copying_since_).count();
+  const auto us = to_microseconds(around_.reactor.now() - copying_since_).count();
   return us <= 0 ? 0 : copying_.sent_bytes * 1'000'000 / static_cast<std::uint64_t>(us);
 }
 
@@ -81,7 +75,7 @@ void Standby::on_up() {
   join.position = applier_.position();
   join.seen = owner_.seen();
   state_ = State::kJoining;
-  patience_ = around_.reactor.now() + kLinkingTerms * times_.term;
+  patience_ = around_.reactor.now() + times_.linking();
   send(encode_message(join));
 }
 
@@ -143,7 +137,7 @@ void Standby::end_session(std::string_view cause, bool by_peer) {
   update_serving();
   if (had_served) owner_.on_service_lost();
   if (fenced_) return;
-  retry_->set(microseconds(pause_));
+  retry_->set(to_microseconds(pause_));
   pause_ = std::min(2 * pause_, kLongestPause);
 }
 
@@ -195,7 +189,6 @@ void Standby::on_arrival(bool bulk) {
   if (bulk) return;
   if (const auto report = reports_->receive(around_.reactor.now())) around_.serving.set_committed(report->version);
   apply();
-  owner_.on_commit();
 }
 
 void Standby::apply() {
@@ -278,16 +271,14 @@ void Standby::add_living() {
 
 void Standby::on_view(const GroupView& view) {
   if (view.epoch < owner_.seen()) return end_session("its epoch is over: it is deposed", false);
-  const auto& set = view.in_sync;
-  const bool in_sync = std::find(set.begin(), set.end(), around_.settings.address) != set.end();
+  const bool in_sync = view.in_set(around_.settings.address);
   if (!in_sync)
     in_sync_since_.reset();
   else if (!in_sync_since_)
     in_sync_since_ = state_ == State::kFollowing ? std::optional(view.epoch) : std::nullopt;
-  around_.serving.set_alone_in(in_sync && set.size() == 1 ? view.epoch : Epoch{});
+  around_.serving.set_alone_in(in_sync && view.in_sync.size() == 1 ? view.epoch : Epoch{});
   owner_.on_view(view);
   update_serving();
-  owner_.on_commit();
 }
 
 void Standby::update_serving() {
@@ -299,7 +290,7 @@ void Standby::update_serving() {
 }
 
 void Standby::tick() {
-  ticker_->set(microseconds(times_.beat) / kTicksPerBeat);
+  ticker_->set(times_.tick());
   if (!control_ || state_ == State::kSeeking) return;
   if (lost_link_) return end_session(std::string(*lost_link_), false);
   if (around_.reactor.now() > std::max(reports_->lease().given_until(), patience_))

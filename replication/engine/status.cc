@@ -67,7 +67,7 @@ void add_leader(StatusLines& out, const Leader& leader) {
   Lines lines(out);
   lines.add("ledger_sequence", leader.ledger().last().value);
   lines.add("announced_version", leader.told().version.value);
-  lines.add("committed_version", std::min(leader.committed_version(), leader.told().version).value);
+  lines.add("committed_version", leader.committed().value);
   lines.add("announcements", leader.counters().announcements);
   lines.add("ring_waits", leader.counters().ring_waits);
   lines.add("backups_lost", leader.counters().members_lost);

@@ -36,11 +36,11 @@ void Takeover::begin() {
   std::erase(others, std::string());
   for (const std::string& address : others) {
     ++awaited_;
-    errands_.push_back(
-        std::make_unique<Errand>(around_, address, "fence " + std::to_string(epoch_.value), around_.settings.lease.term,
-                                 [this, address](const std::optional<Answer>& answer, std::string_view why) {
-                                   on_answer(address, answer, why);
-                                 }));
+    errands_.push_back(std::make_unique<Errand>(
+        around_.reactor, around_.peers, address, "fence " + std::to_string(epoch_.value), around_.settings.lease.term,
+        [this, address](const std::optional<Answer>& answer, std::string_view why) {
+          on_answer(address, answer, why);
+        }));
   }
   lease_over_->set({});
 }
@@ -62,8 +62,7 @@ void Takeover::check() {
   const TimePoint now = around_.reactor.now();
   if (awaited_ != 0 || !done_) return;
   if (old_primary_until_ >= now) {
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(old_primary_until_ - now);
-    return lease_over_->set(left + std::chrono::microseconds(1));
+    return lease_over_->set(to_microseconds(old_primary_until_ - now) + std::chrono::microseconds(1));
   }
   std::exchange(done_, nullptr)(std::move(fenced_));
 }

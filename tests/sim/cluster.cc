@@ -169,13 +169,6 @@ void SimNode::set(const std::string& key, const std::string& value, Done done) {
   });
 }
 
-void SimNode::erase(const std::string& key, Done done) {
-  execute(true, std::move(done), [this, key](std::optional<std::string>&) {
-    return session_.mutate(session_.hash(key), 0, [](store::Mutation& mutation) { (void)mutation.erase(); }) ==
-           store::MutateResult::kDone;
-  });
-}
-
 void SimNode::get(const std::string& key, Done done) {
   execute(false, std::move(done), [this, key](std::optional<std::string>& value) {
     const store::ItemView item = session_.find(session_.hash(key));

@@ -84,7 +84,6 @@ class SimNode final : replication::NodeOwner, replication::Authority {
 
   // A client's request: executed when the process gets to it, answered when it may be.
   void set(const std::string& key, const std::string& value, Done done);
-  void erase(const std::string& key, Done done);
   void get(const std::string& key, Done done);
   void command(const std::string& text, std::function<void(const replication::Answer&)> done);
 

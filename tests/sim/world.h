@@ -39,14 +39,12 @@ class World {
       if (most-- == 0) return false;
       auto first = events_.extract(events_.begin());
       now_ = first.key().first;
-      ++events_done_;
       first.mapped()();
     }
     now_ = std::max(now_, end);
     return true;
   }
   bool run_for(Micros time) { return run_until(now_ + time); }
-  [[nodiscard]] std::uint64_t events_done() const { return events_done_; }
 
   // In [0, below).
   std::uint64_t pick(std::uint64_t below) { return below == 0 ? 0 : chance_() % below; }
@@ -64,7 +62,6 @@ class World {
   bool ended_ = false;
   TimePoint now_ = TimePoint{} + 1h;
   std::uint64_t events_made_ = 0;
-  std::uint64_t events_done_ = 0;
   std::map<Event, std::function<void()>> events_;
 };
 

@@ -8,11 +8,13 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "replication/control/control_net.h"
-#include "replication/engine/messages.h"
+#include "replication/engine/errand.h"
 #include "server/group/event_reactor.h"
 
 namespace lmc::lmcctl {
@@ -24,44 +26,15 @@ constexpr int kRefused = 1;
 constexpr int kNotReached = 2;
 constexpr int kUsage = 64;
 
-class Conversation final : public replication::PeerObserver {
- public:
-  Conversation(group::EventReactor& reactor, const replication::GroupSecret& secret, const std::string& address,
-               std::string command, std::chrono::milliseconds patience)
-      : reactor_(reactor),
-        command_(std::move(command)),
-        timeout_(reactor.timer([this] { end(kNotReached, "no answer in time"); })),
-        peer_(replication::ControlNet(reactor, secret).connect(address, *this)) {
-    timeout_->set(patience);
+// What came of it, as an exit code; and says so.
+int report(const std::optional<replication::Answer>& answer, std::string_view why_none) {
+  if (answer && answer->ok) {
+    std::printf("%s%s", answer->text.c_str(), answer->text.ends_with('\n') ? "" : "\n");
+    return 0;
   }
-  [[nodiscard]] int exit_code() const { return exit_code_; }
-
- private:
-  void on_up() override {
-    if (!peer_->send(replication::encode_message(replication::Command{command_}))) end(kNotReached, "not sent");
-  }
-  void on_message(std::string_view message) override {
-    const auto answer = replication::decode_message<replication::Answer>(message);
-    if (!answer) return end(kNotReached, "an answer that makes no sense");
-    if (!answer->ok) return end(kRefused, answer->text);
-    std::fputs(answer->text.c_str(), stdout);
-    if (!answer->text.ends_with('\n')) std::fputs("\n", stdout);
-    end(0, "");
-  }
-  void on_down(std::string_view cause, bool) override { end(kNotReached, std::string(cause)); }
-  void end(int code, const std::string& complaint) {
-    if (!complaint.empty()) std::fprintf(stderr, "lmcctl: %s\n", complaint.c_str());
-    exit_code_ = code;
-    peer_->close();
-    reactor_.stop();
-  }
-
-  group::EventReactor& reactor_;
-  std::string command_;
-  int exit_code_ = kNotReached;
-  std::unique_ptr<replication::Timer> timeout_;
-  std::unique_ptr<replication::Peer> peer_;
-};
+  std::fprintf(stderr, "lmcctl: %s\n", answer ? answer->text.c_str() : std::string(why_none).c_str());
+  return answer ? kRefused : kNotReached;
+}
 
 int run(int argc, char** argv) {
   po::options_description visible("lmcctl [options] ADDRESS COMMAND [ARGUMENT...]");
@@ -93,10 +66,16 @@ int run(int argc, char** argv) {
   for (std::size_t i = 1; i < words.size(); ++i) command += (i == 1 ? "" : " ") + words[i];
   const auto secret = replication::GroupSecret::load(given["group-secret-file"].as<std::string>());
   group::EventReactor reactor([] {});
-  const Conversation conversation(reactor, secret, words[0], command,
-                                  std::chrono::milliseconds(given["timeout"].as<unsigned>()));
+  replication::ControlNet peers(reactor, secret);
+  int exit_code = kNotReached;
+  const replication::Errand errand(reactor, peers, words[0], command,
+                                   std::chrono::milliseconds(given["timeout"].as<unsigned>()),
+                                   [&](const auto& answer, std::string_view why_none) {
+                                     exit_code = report(answer, why_none);
+                                     reactor.stop();
+                                   });
   reactor.run();
-  return conversation.exit_code();
+  return exit_code;
 }
 
 }  // namespace
