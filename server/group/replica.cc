@@ -101,9 +101,9 @@ void Replica::begin_role() {
 
 // --- workers ---
 
-store::Version Replica::committed() const {
-  if (!node_->serving().may_serve(std::chrono::steady_clock::now())) return {0};
-  return {node_->committed().value};
+net::Replicator::Committed Replica::committed() const {
+  if (!node_->serving().may_serve(std::chrono::steady_clock::now())) return std::nullopt;
+  return store::Version{node_->committed().value};
 }
 
 void Replica::appended() {
@@ -111,7 +111,7 @@ void Replica::appended() {
 }
 
 void Replica::wait(unsigned worker, store::Version version) {
-  waiting_[worker].store(version.value, std::memory_order_seq_cst);
+  waiting_[worker].store(version.value + 1, std::memory_order_seq_cst);
 }
 
 bool Replica::forwards() const {
@@ -163,10 +163,11 @@ void Replica::on_serving() {
     serves_clients_ = serves;
     network_.serve_clients(serves);
   }
-  const std::uint64_t reached = committed().value;
+  const Committed reached = committed();
+  if (!reached) return;
   for (std::size_t worker = 0; worker < waiting_.size(); ++worker) {
-    const std::uint64_t version = waiting_[worker].load(std::memory_order_seq_cst);
-    if (version == 0 || version > reached) continue;
+    const std::uint64_t waits = waiting_[worker].load(std::memory_order_seq_cst);
+    if (waits == 0 || store::Version{waits - 1} > *reached) continue;
     waiting_[worker].store(0, std::memory_order_seq_cst);
     network_.committed(static_cast<unsigned>(worker));
   }

@@ -43,7 +43,7 @@ class Replica final : public net::Replicator, replication::NodeOwner {
 
   // --- net::Replicator ---
   void begin_turn() override { node_->apply_landed(); }
-  [[nodiscard]] store::Version committed() const override;
+  [[nodiscard]] Committed committed() const override;
   void appended() override;
   void wait(unsigned worker, store::Version version) override;
   [[nodiscard]] bool forwards() const override;
@@ -80,7 +80,7 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   replication::Listener listener_;
   std::unique_ptr<replication::Node> node_;
   std::unique_ptr<replication::Timer> status_timer_;
-  std::vector<std::atomic<std::uint64_t>> waiting_;  // by worker: the version it waits for; 0: none
+  std::vector<std::atomic<std::uint64_t>> waiting_;  // by worker: one more than the version it waits for; 0: none
   std::atomic<bool> room_wanted_{false};
   bool serves_clients_ = true;
   mutable std::mutex status_mutex_;

@@ -280,11 +280,12 @@ store::Version Connection::awaited() const {
 
 std::size_t Connection::sendable_bytes() const {
   if (gate_.open()) return replies_.pending_bytes();
-  return static_cast<std::size_t>(std::min<std::uint64_t>(replies_.pending_bytes(), gate_.limit() - sent_bytes_));
+  const std::uint64_t allowed = std::max(gate_.limit(), sent_bytes_) - sent_bytes_;
+  return static_cast<std::size_t>(std::min<std::uint64_t>(replies_.pending_bytes(), allowed));
 }
 
 Flushed Connection::flush(Bench& bench) {
-  if (!gate_.open()) gate_.admit(bench.replicator->committed());
+  if (bench.replicator != nullptr) gate_.admit(bench.replicator->committed());
   std::size_t written = 0;
   while (const std::size_t sendable = sendable_bytes()) {
     if (written >= kMaxFlushBytes) return Flushed::kPaused;

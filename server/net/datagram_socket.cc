@@ -108,7 +108,7 @@ void DatagramSocket::execute(Bench& bench, std::string_view requests, Reply& rep
 void DatagramSocket::flush(Bench& bench) {
   if (replies_.empty()) return;
   const bool replicated = bench.replicator != nullptr;
-  const store::Version committed = replicated ? bench.replicator->committed() : store::Version{};
+  const Replicator::Committed committed = replicated ? bench.replicator->committed() : std::nullopt;
   std::size_t held = 0;
   std::size_t held_bytes = 0;
   for (std::unique_ptr<Reply>& reply : replies_) {

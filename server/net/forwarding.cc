@@ -31,7 +31,7 @@ void ForwardedRequests::refuse(commands::ReplyQueue& replies) {
   answered({});
 }
 
-bool ForwardedRequests::resume(store::Version committed) {
+bool ForwardedRequests::resume(std::optional<store::Version> committed) {
   if (under_way() || (catching_up() && awaited_ > committed)) return false;
   stage_ = Stage::kNone;
   return true;

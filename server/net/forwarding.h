@@ -38,7 +38,7 @@ class ForwardedRequests {
   // The version that is waited for. Only if catching_up().
   [[nodiscard]] store::Version awaited() const { return awaited_; }
   // False: it still waits for that, or for an answer. Else there is something to try again.
-  [[nodiscard]] bool resume(store::Version committed);
+  [[nodiscard]] bool resume(std::optional<store::Version> committed);
 
  private:
   enum class Stage : std::uint8_t {

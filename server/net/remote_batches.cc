@@ -117,7 +117,7 @@ void RemoteBatches::finish(Step how) {
 
 void RemoteBatches::answer(Replicator& replicator) {
   if (answers_.empty()) return;
-  const store::Version committed = replicator.committed();
+  const Replicator::Committed committed = replicator.committed();
   const auto waits = [committed](const ForwardAnswer& answer) { return answer.version > committed; };
   const auto ready = std::stable_partition(answers_.begin(), answers_.end(), waits);
   for (auto answer = ready; answer != answers_.end(); ++answer) replicator.answered(std::move(*answer));

@@ -26,6 +26,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,9 +77,11 @@ class Replicator {
 
   // At the begin of each turn, before anything is looked up. A backup applies what it has received (invariant I5).
   virtual void begin_turn() = 0;
-  // Replies that depend on no later version may be sent; 0: none may, the node must not serve at this moment. On a
-  // backup: what is applied here and may be shown. Any thread; asked often. Never goes back, but by a change of role.
-  [[nodiscard]] virtual store::Version committed() const = 0;
+  // Replies that depend on no later version may be sent; nothing: none may, whatever it depends on, because the node
+  // must not serve at this moment. On a backup: what is applied here and may be shown. Any thread; asked often. A
+  // version never goes back, but by a change of role.
+  using Committed = std::optional<store::Version>;
+  [[nodiscard]] virtual Committed committed() const = 0;
   // Something was appended to the log in this turn, and the worker is about to send replies. May be called when it was
   // not: for a read of what another worker, or another node, has appended and is not committed.
   virtual void appended() = 0;

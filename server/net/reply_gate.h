@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "server/store/types.h"
@@ -23,15 +24,18 @@ class ReplyGate {
 
   // What is written from `position` on depends on `version`. Positions never go back from one call to the next.
   void depend(std::uint64_t position, store::Version version);
-  // All up to this version is committed.
-  void admit(store::Version committed);
+  // All up to this version is committed; nothing: shut until the next call, whatever is, or is not, waited for.
+  void admit(std::optional<store::Version> committed);
 
   // Nothing waits.
-  [[nodiscard]] bool open() const { return marks_.empty(); }
+  [[nodiscard]] bool open() const { return marks_.empty() && !shut_; }
   // Bytes before this position may be sent.
-  [[nodiscard]] std::uint64_t limit() const { return open() ? kNoLimit : marks_[first_].position; }
-  // Not if open().
-  [[nodiscard]] store::Version awaited() const { return marks_[first_].version; }
+  [[nodiscard]] std::uint64_t limit() const {
+    if (shut_) return 0;
+    return open() ? kNoLimit : marks_[first_].position;
+  }
+  // Not if open(). 0: only that there is such a thing as committed again.
+  [[nodiscard]] store::Version awaited() const { return shut_ ? store::Version{} : marks_[first_].version; }
 
  private:
   struct Mark {
@@ -41,6 +45,7 @@ class ReplyGate {
   std::vector<Mark> marks_;  // positions and versions grow; empty, or the one at first_ is the next to be admitted
   std::size_t first_ = 0;
   store::Version latest_;  // of all that was told
+  bool shut_ = false;
 };
 
 }  // namespace lmc::net

@@ -271,9 +271,6 @@ void Log::collect() {
 
 void Log::begin_announcing() {
   const std::lock_guard guard(lock_);
-  // Version 0 is nobody's: a log that is told of has begun, so that "nothing is committed" can be told from "all is".
-  std::uint64_t none = 0;
-  arena_.head().version.compare_exchange_strong(none, 1, std::memory_order_relaxed);
   announcer_.begin(appenders_);
   followers_past_ = 0;
   announcing_.store(true, std::memory_order_relaxed);

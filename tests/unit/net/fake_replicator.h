@@ -16,7 +16,9 @@ namespace lmc::net::test {
 class FakeReplicator final : public Replicator {
  public:
   void begin_turn() override { ++turns; }
-  [[nodiscard]] store::Version committed() const override { return {committed_version}; }
+  [[nodiscard]] Committed committed() const override {
+    return serving ? Committed(store::Version{committed_version}) : std::nullopt;
+  }
   void appended() override { ++appends; }
   void wait(unsigned worker, store::Version version) override {
     const std::lock_guard lock(mutex_);
@@ -54,6 +56,7 @@ class FakeReplicator final : public Replicator {
   static constexpr store::Version kAll{store::kMaxVersion};
   // Set by the test's thread, read by workers, and the other way round; sequentially consistent as replicator.h asks.
   std::atomic<std::uint64_t> committed_version{0};
+  std::atomic<bool> serving{true};
   std::atomic<bool> forwarding{false};
   std::atomic<bool> refusing{false};
   std::atomic<unsigned> turns{0};

@@ -55,6 +55,22 @@ TEST_CASE("a reply is held until its mutation is committed") {
   CHECK(pair.flushed == Flushed::kAll);
 }
 
+TEST_CASE("no reply leaves a node that must not serve, on a connection that it has answered before either") {
+  Primary primary;
+  primary.commit_all();
+  Pair pair(primary);
+  REQUIRE(pair.ask("set k 0 0 1\r\nv\r\n") == "STORED\r\n");
+  primary.replicator.serving = false;
+  CHECK(pair.ask("get k\r\n").empty());
+  CHECK(pair.ask("get absent\r\nmn\r\n").empty());
+  CHECK(pair.flushed == Flushed::kHeld);
+  CHECK(pair.connection.uncommitted());
+  primary.replicator.serving = true;
+  static_cast<void>(pair.go_on());
+  CHECK(pair.received() == "VALUE k 0 1\r\nv\r\nEND\r\nEND\r\nMN\r\n");
+  CHECK(pair.flushed == Flushed::kAll);
+}
+
 TEST_CASE("a read of another client's uncommitted value waits for it, a read of a committed one does not") {
   Primary primary;
   Pair writer(primary);

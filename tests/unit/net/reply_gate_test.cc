@@ -57,3 +57,18 @@ TEST_CASE("a gate that is never open forgets what it has admitted") {
     CHECK(gate.limit() == (i > 3 ? (i - 2) * 10 : 10));
   }
 }
+
+TEST_CASE("a gate that is shut lets nothing through, also what depends on nothing that is missing") {
+  ReplyGate gate;
+  gate.depend(0, Version{5});
+  gate.admit(Version{5});
+  REQUIRE(gate.open());
+  gate.depend(10, Version{});
+  gate.admit(std::nullopt);
+  CHECK_FALSE(gate.open());
+  CHECK(gate.limit() == 0);
+  CHECK(gate.awaited() == Version{});
+  gate.depend(20, Version{6});
+  gate.admit(Version{5});
+  CHECK(gate.limit() == 20);
+}
