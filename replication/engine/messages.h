@@ -1,4 +1,4 @@
-// What nodes say to each other on control connections. README.md has the table: who sends what, when, and what comes
+// What nodes say to each other on control connections. ../README.md has the table: who sends what, when, and what comes
 // back. A message is its kind (one byte) and its fields (wire.h).
 //
 // Errors: decode() gives nothing for bytes that are not exactly one message of its type; whoever gets such bytes ends
