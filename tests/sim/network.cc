@@ -121,6 +121,7 @@ void LinkEnd::land_next() {
   if (world.now() < posted.front().lands)
     return again(std::chrono::duration_cast<Micros>(posted.front().lands - world.now()) + 1us);
   Chain& chain = posted.front();
+  if (peer->down) return;  // revoked or closed there: it lands nowhere
   if (!peer->up) return again(10us);
   for (const Write& write : chain.writes) {
     if (allowed(write, *peer)) continue;
