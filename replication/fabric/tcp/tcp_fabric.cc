@@ -49,7 +49,7 @@ TcpFabric::~TcpFabric() = default;
 
 std::unique_ptr<Link> TcpFabric::accept(const LinkPlan& plan, LinkObserver& observer) {
   auto link = std::make_unique<TcpLink>(*this, plan, observer);
-  accepting_[plan.ticket] = link.get();
+  accepting_.add(plan.ticket, *link);
   return link;
 }
 
@@ -66,16 +66,9 @@ void TcpFabric::adopt(Fd socket) {
   greeters_.emplace(key, std::move(greeter));
 }
 
-// All are looked at, each to its end: how long it takes says nothing about any ticket.
 TcpLink* TcpFabric::waiting_for(const tcp::Hello& hello) const {
-  TcpLink* found = nullptr;
-  for (const auto& [ticket, link] : accepting_) {
-    unsigned difference = 0;
-    for (std::size_t i = 0; i < ticket.size(); ++i) difference |= static_cast<unsigned>(ticket[i] ^ hello.ticket[i]);
-    if (difference == 0) found = link;
-  }
-  if (found == nullptr || hello.version != tcp::kVersion || hello.zero != 0) return nullptr;
-  return hello.traffic == static_cast<std::uint8_t>(found->plan().traffic) ? found : nullptr;
+  if (hello.version != tcp::kVersion || hello.zero != 0) return nullptr;
+  return accepting_.find(hello.ticket, hello.traffic);
 }
 
 void TcpFabric::greet(Greeter& greeter) {
@@ -84,7 +77,7 @@ void TcpFabric::greet(Greeter& greeter) {
   if (outcome == 0) return;
   TcpLink* const link = outcome > 0 ? waiting_for(hello) : nullptr;
   if (link == nullptr) return forget(greeter);
-  accepting_.erase(hello.ticket);
+  accepting_.remove(hello.ticket, *link);
   Fd socket = greeter.take_socket();
   forget(greeter);
   link->take(std::move(socket));

@@ -16,6 +16,7 @@
 #include "replication/fabric/fabric.h"
 #include "replication/fabric/fd.h"
 #include "replication/fabric/reactor.h"
+#include "replication/fabric/waiting_links.h"
 
 namespace lmc::replication {
 
@@ -64,7 +65,7 @@ class TcpFabric final : public Fabric {
   Reactor& reactor_;
   TcpOptions options_;
   TcpCounters counters_;
-  std::map<Ticket, TcpLink*> accepting_;
+  WaitingLinks<TcpLink> accepting_;
   std::map<Greeter*, std::unique_ptr<Greeter>> greeters_;
 };
 

@@ -6,11 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
+#include "replication/fabric/chain_limits.h"
 #include "replication/fabric/sockets.h"
 
 namespace lmc::replication {
@@ -22,21 +21,6 @@ constexpr std::size_t kPieces = 128;                      // of a sendmsg or rea
 
 std::string text_of(int error) {
   return std::strerror(error);
-}
-
-[[noreturn]] void breach(const char* what) {
-  std::fprintf(stderr, "tcp link: %s\n", what);
-  std::abort();
-}
-
-void check_chain(std::span<const Write> chain) {
-  if (chain.empty() || chain.size() > kMaxChainWrites) breach("a chain of no or too many writes");
-  std::size_t bytes = 0;
-  for (const Write& write : chain) {
-    if (write.bytes.empty()) breach("a write of nothing");
-    if (write.bytes.size() > kMaxChainBytes - bytes) breach("a chain of too many bytes");
-    bytes += write.bytes.size();
-  }
 }
 
 std::size_t size_of(std::span<const iovec> pieces) {
@@ -148,9 +132,8 @@ void TcpLink::queue(std::span<const Write> chain) {
 
 void TcpLink::post(std::span<const Write> chain) {
   if (state_ == State::kClosed || !failure_.empty()) return;  // the observer is about to be told
-  if (state_ != State::kUp) breach("a chain is posted before the link is up");
-  if (posted_ - completed_ >= kMaxOutstandingChains) breach("too many chains outstanding");
-  check_chain(chain);
+  if (state_ != State::kUp) end_for_breach("tcp", "a chain is posted before it is up");
+  require_within_limits(chain, posted_ - completed_, "tcp");
   ++posted_;
   ++fabric_.counters_.chains;
   queue(chain);
@@ -293,8 +276,7 @@ void TcpLink::close() {
 
 void TcpLink::drop() {
   state_ = State::kClosed;
-  const auto waiting = fabric_.accepting_.find(plan_.ticket);
-  if (waiting != fabric_.accepting_.end() && waiting->second == this) fabric_.accepting_.erase(waiting);
+  fabric_.accepting_.remove(plan_.ticket, *this);
   timer_->cancel();
   watch_.reset();
   socket_.reset();

@@ -21,15 +21,19 @@ void given_back(Outcome outcome, std::string_view what) {
 
 unsigned flags(RemoteAccess access) {
   switch (access) {
-    case RemoteAccess::kNone: return 0;
-    case RemoteAccess::kWrite: return IBV_ACCESS_REMOTE_WRITE;
+    case RemoteAccess::kNone:
+      return 0;
+    case RemoteAccess::kWrite:
+      return IBV_ACCESS_REMOTE_WRITE;
   }
   std::abort();
 }
 
 }  // namespace
 
-void GiveBack::operator()(rdma_event_channel* channel) const { rdma_destroy_event_channel(channel); }
+void GiveBack::operator()(rdma_event_channel* channel) const {
+  rdma_destroy_event_channel(channel);
+}
 
 void GiveBack::operator()(rdma_cm_id* id) const {
   given_back(minus_one_and_errno(rdma_destroy_id(id)), "give back a connection");
@@ -96,8 +100,8 @@ CompletionChannel make_completion_channel(ibv_context& device) {
   return channel;
 }
 
-CompletionQueue make_completion_queue(ibv_context& device, int entries, ibv_comp_channel* channel) {
-  CompletionQueue queue(ibv_create_cq(&device, entries, nullptr, channel, 0));
+CompletionQueue make_completion_queue(ibv_context& device, int entries, ibv_comp_channel* channel, void* owner) {
+  CompletionQueue queue(ibv_create_cq(&device, entries, owner, channel, 0));
   require(null_and_errno(queue.get()), {"make a completion queue of " + std::to_string(entries) + " entries",
                                         "ibv_devinfo -v shows the device's limit, max_cqe"});
   return queue;

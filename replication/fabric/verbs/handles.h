@@ -90,8 +90,9 @@ class QueuePair {
 [[nodiscard]] CmId make_id(rdma_event_channel& channel);
 [[nodiscard]] ProtectionDomain make_protection_domain(ibv_context& device);
 [[nodiscard]] CompletionChannel make_completion_channel(ibv_context& device);
-// `channel` may be null: then nothing but polling tells of completions.
-[[nodiscard]] CompletionQueue make_completion_queue(ibv_context& device, int entries, ibv_comp_channel* channel);
+// `channel` may be null: then nothing but polling tells of completions. `owner`: given with the channel's events.
+[[nodiscard]] CompletionQueue make_completion_queue(ibv_context& device, int entries, ibv_comp_channel* channel,
+                                                    void* owner = nullptr);
 // Locks the memory and lets this side's device write to it. Never with relaxed ordering: the order of writes is what
 // replication stands on.
 [[nodiscard]] MemoryRegion register_memory(ibv_pd& domain, std::span<char> memory, RemoteAccess access);

@@ -34,14 +34,24 @@ class [[nodiscard]] Outcome {
 
 namespace detail {
 // A call that fails without a cause has still failed.
-inline Outcome from_errno() { return Outcome(errno != 0 ? errno : EIO); }
+inline Outcome from_errno() {
+  return Outcome(errno != 0 ? errno : EIO);
+}
 }  // namespace detail
 
-inline Outcome minus_one_and_errno(int returned) { return returned == 0 ? Outcome() : detail::from_errno(); }
+inline Outcome minus_one_and_errno(int returned) {
+  return returned == 0 ? Outcome() : detail::from_errno();
+}
 // Some providers negate it.
-inline Outcome errno_value(int returned) { return Outcome(returned < 0 ? -returned : returned); }
-inline Outcome null_and_errno(const void* returned) { return returned != nullptr ? Outcome() : detail::from_errno(); }
-inline Outcome negative(int returned) { return returned >= 0 ? Outcome() : Outcome(EIO); }
+inline Outcome errno_value(int returned) {
+  return Outcome(returned < 0 ? -returned : returned);
+}
+inline Outcome null_and_errno(const void* returned) {
+  return returned != nullptr ? Outcome() : detail::from_errno();
+}
+inline Outcome negative(int returned) {
+  return returned >= 0 ? Outcome() : Outcome(EIO);
+}
 
 // What was tried, in words that go on from "cannot": "listen on 10.0.0.1:11300". `remedy` is a sentence without a
 // capital, or empty.

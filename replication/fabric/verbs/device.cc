@@ -1,0 +1,48 @@
+#include "replication/fabric/verbs/device.h"
+
+#include <algorithm>
+#include <ranges>
+
+#include "replication/fabric/verbs/locked_memory.h"
+#include "replication/fabric/verbs/nonblocking.h"
+
+namespace lmc::replication::verbs {
+
+Device::Device(ibv_context& context, Reactor& reactor)
+    : context_(context), domain_(make_protection_domain(context)), wake_ups_(make_completion_channel(context)) {
+  ibv_device_attr limits{};
+  require(errno_value(ibv_query_device(&context, &limits)), {"ask the RDMA device for its limits", ""});
+  max_work_requests_ = static_cast<unsigned>(std::max(limits.max_qp_wr, 1));
+  set_nonblocking(wake_ups_->fd);
+  set_nonblocking(context.async_fd);
+  events_ = reactor.watch(context.async_fd, [this](Readiness) { forget_events(); });
+  events_->want({true, false});
+}
+
+// Each link learns by its own completions and connection what these say of it; unread they would pile up.
+void Device::forget_events() {
+  ibv_async_event event{};
+  if (ibv_get_async_event(&context_, &event) == 0) ibv_ack_async_event(&event);
+}
+
+void Device::add(std::span<char> memory) {
+  require_lockable(registered_bytes_ + memory.size());
+  registered_.push_back(register_memory(*domain_, memory, RemoteAccess::kWrite));
+  registered_bytes_ += memory.size();
+}
+
+const ibv_mr* Device::exactly(std::span<const char> memory) const {
+  for (const MemoryRegion& each : registered_ | std::views::reverse)
+    if (each->addr == memory.data() && each->length == memory.size()) return each.get();
+  return nullptr;
+}
+
+const ibv_mr* Device::covering(std::string_view bytes) const {
+  for (const MemoryRegion& each : registered_ | std::views::reverse) {
+    const char* const begin = static_cast<const char*>(each->addr);
+    if (bytes.data() >= begin && bytes.data() + bytes.size() <= begin + each->length) return each.get();
+  }
+  return nullptr;
+}
+
+}  // namespace lmc::replication::verbs

@@ -1,0 +1,62 @@
+// The chains of one link on their way into its queue pair's send queue. A chain is one list of work requests and one
+// ibv_post_send: writes, of which only the last, a write with immediate, is reported here and told to the peer. What
+// the queue has no room for waits, as descriptions; its bytes are read when the device sends them, as with all.
+//
+// Threads: the reactor's.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "replication/fabric/fabric.h"
+#include "replication/fabric/verbs/device.h"
+#include "replication/fabric/verbs/outcome.h"
+#include "replication/fabric/verbs/wire.h"
+
+namespace lmc::replication::verbs {
+
+struct SendCounters {
+  std::uint64_t chains = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t work_requests = 0;
+  std::uint64_t doorbells = 0;  // ibv_post_send calls
+  std::uint64_t waits = 0;      // chains that the queue had no room for
+};
+
+// What a work request is, by its wr_id.
+enum class Work : std::uint64_t { kInner, kChainEnd, kReceive, kKeysSent, kKeysReceived };
+
+class SendQueue {
+ public:
+  // `slots`: work requests that the queue takes.
+  SendQueue(const Device& device, unsigned slots, unsigned inline_bytes, SendCounters& counters)
+      : device_(device), slots_(slots), free_(slots), inline_bytes_(inline_bytes), counters_(counters) {}
+
+  // Where the peer's regions are.
+  void aim(const Keys& peer) { peer_ = peer; }
+  // Within the limits of fabric.h. A failure: the queue pair takes nothing.
+  Outcome post(ibv_qp& queue_pair, std::span<const Write> chain);
+  // The oldest chain in the queue has been reported; what waited may follow.
+  Outcome completed(ibv_qp& queue_pair);
+  // The same when nothing may follow.
+  void flushed() { in_queue_.pop_front(); }
+  [[nodiscard]] std::size_t in_queue() const { return in_queue_.size(); }
+
+ private:
+  Outcome submit(ibv_qp& queue_pair, std::span<const Write> chain);
+
+  const Device& device_;
+  unsigned slots_;
+  unsigned free_;
+  unsigned inline_bytes_;
+  SendCounters& counters_;
+  Keys peer_;
+  std::deque<unsigned> in_queue_;  // by chain: its work requests
+  std::deque<std::vector<Write>> waiting_;
+  std::vector<ibv_send_wr> requests_;
+  std::vector<ibv_sge> pieces_;
+};
+
+}  // namespace lmc::replication::verbs

@@ -1,0 +1,74 @@
+// The fabric over an RDMA device, by reliable connected queue pairs. README.md says what a link is made of.
+//
+// A chain is one ibv_post_send (one doorbell); its last write carries an immediate, which is how its arrival is told to
+// the peer, and its completion to this end. Nothing polls: the device's completion channel is a descriptor of the
+// reactor.
+//
+// Threads: the reactor's, but for device_for(). Errors: the constructor and prepare() throw; afterwards everything is
+// on_down().
+// Fork: none of it survives one; make it after daemonising.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "replication/fabric/address.h"
+#include "replication/fabric/fabric.h"
+#include "replication/fabric/reactor.h"
+#include "replication/fabric/verbs/connection.h"
+#include "replication/fabric/verbs/device.h"
+#include "replication/fabric/verbs/handles.h"
+#include "replication/fabric/waiting_links.h"
+
+namespace lmc::replication {
+
+struct VerbsOptions {
+  std::uint8_t type_of_service = 0;                 // of the connections' packets; 0: the system's
+  std::chrono::milliseconds connect_timeout{2000};  // of each step, and of connecting and keys together
+  verbs::ConnectionOptions connection;
+};
+
+class VerbsLink;
+
+class VerbsFabric final : public Fabric {
+ public:
+  // The name of the RDMA device that carries the host of "host:port"; nothing: none does, and `why`. Loopback is
+  // carried by none. Threads: any.
+  [[nodiscard]] static std::optional<std::string> device_for(std::string_view address, std::string& why);
+
+  // `address`: where the others reach this node, "host:port", the host an address of an RDMA device. Port 0: any.
+  VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options = {});
+  ~VerbsFabric() override;  // after its links
+
+  [[nodiscard]] std::string_view name() const override { return "verbs"; }
+  void prepare(std::span<char> memory) override { device_->add(memory); }
+  [[nodiscard]] std::unique_ptr<Link> accept(const LinkPlan& plan, LinkObserver& observer) override;
+  [[nodiscard]] std::unique_ptr<Link> connect(std::string_view address, const LinkPlan& plan,
+                                              LinkObserver& observer) override;
+
+  [[nodiscard]] std::uint16_t port() const;  // where it listens
+  [[nodiscard]] const verbs::SendCounters& counters() const { return counters_; }
+
+ private:
+  friend class VerbsLink;
+  void set_options(rdma_cm_id& id) const;
+  void on_connection_event();
+  void on_request(verbs::CmId id, std::string_view private_data);
+  void on_completion_events();
+
+  Reactor& reactor_;
+  VerbsOptions options_;
+  verbs::SendCounters counters_;
+  SocketAddress source_;  // this node's, any port
+  verbs::EventChannel channel_;
+  verbs::CmId listener_;
+  std::optional<verbs::Device> device_;
+  WaitingLinks<VerbsLink> accepting_;
+  std::unique_ptr<Watch> connection_events_;
+  std::unique_ptr<Watch> completion_events_;
+};
+
+}  // namespace lmc::replication
