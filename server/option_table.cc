@@ -64,8 +64,8 @@ void set_role(const std::string& value, Options& out) {
 }
 
 void set_fabric(const std::string& value, Options& out) {
-  if (value != "auto" && value != "tcp")
-    throw OptionError(kExitUsage, "--fabric " + value + ": should be one of auto, tcp");
+  if (value != "auto" && value != "verbs" && value != "tcp")
+    throw OptionError(kExitUsage, "--fabric " + value + ": should be one of auto, verbs, tcp");
   out.group.fabric = value;
 }
 
@@ -92,6 +92,16 @@ void set_replication_timeout(const std::string& value, Options& out) {
 void set_replication_tos(const std::string& value, Options& out) {
   out.group.type_of_service = static_cast<int>(
       parse_number(value, {"--replication-tos", 0, 255, "--replication-tos: 0 to 255", kExitUsage}, out));
+}
+
+void set_verbs_ack_timeout(const std::string& value, Options& out) {
+  out.group.verbs_ack_timeout = static_cast<int>(
+      parse_number(value, {"--verbs-ack-timeout", 0, 31, "--verbs-ack-timeout: 0 to 31", kExitUsage}, out));
+}
+
+void set_verbs_retries(const std::string& value, Options& out) {
+  out.group.verbs_retries =
+      static_cast<int>(parse_number(value, {"--verbs-retries", 0, 7, "--verbs-retries: 0 to 7", kExitUsage}, out));
 }
 
 void set_threads(const std::string& value, Options& out) {
@@ -264,8 +274,8 @@ constexpr auto kRows = std::to_array<OptionRow>({
     {0, "group-state-file", "<file>", "remember the group's epoch over restarts", kUsed,
      [](const std::string& v, Options& o) { o.group.state_file = v; }},
     {0, "fabric", "<kind>",
-     "what moves the log: tcp, or auto\n"
-     "(default: auto)",
+     "what moves the log: verbs (RDMA), tcp, or auto: verbs\n"
+     "where an RDMA device has the address (default: auto)",
      kUsed, set_fabric},
     {0, "ack", "<which>",
      "answer a write when no, one, or every in-sync backup has\n"
@@ -278,6 +288,11 @@ constexpr auto kRows = std::to_array<OptionRow>({
      "group goes on without it (default: 1000)",
      kUsed, set_replication_timeout},
     {0, "replication-tos", "<num>", "type of service of the group's data links", kUsed, set_replication_tos},
+    {0, "verbs-ack-timeout", "<n>",
+     "RDMA: a packet is sent again after 4.096 us * 2^n\n"
+     "(default: 14; 0: what the device takes)",
+     kUsed, set_verbs_ack_timeout},
+    {0, "verbs-retries", "<num>", "RDMA: so often, then the link is broken (default: 6)", kUsed, set_verbs_retries},
     {'o', "extended", "<list>",
      "comma separated list of extended options\n"
      "most options have a 'no_' prefix to disable",

@@ -46,19 +46,21 @@ struct GroupView {
   static void fields(auto& codec, auto& m) { codec(m.epoch.value, m.primary, m.in_sync); }
 };
 
-// A backup to its primary, first of all.
+// A backup to its primary, first of all. Its first three fields are the first of every version's.
 struct Join {
   static constexpr MessageKind kKind = MessageKind::kJoin;
   std::uint32_t protocol = kProtocolVersion;
   std::uint32_t ledger_format = kLedgerFormatVersion;
   std::string address;  // the backup's
+  std::string fabric;   // what it has links by
   Geometry geometry;
   std::uint64_t ring_slots = 0;
   bool has_copy = false;
   Position position;  // of its copy
   Epoch seen;         // the highest epoch that it knows of
   static void fields(auto& codec, auto& m) {
-    codec(m.protocol, m.ledger_format, m.address, m.geometry, m.ring_slots, m.has_copy, m.position, m.seen.value);
+    codec(m.protocol, m.ledger_format, m.address, m.fabric, m.geometry, m.ring_slots, m.has_copy, m.position,
+          m.seen.value);
   }
 };
 
@@ -172,6 +174,17 @@ template <class Message>
   reader(kind, message);
   if (!reader.done() || kind != static_cast<std::uint8_t>(Message::kKind)) return std::nullopt;
   return message;
+}
+
+// Of a Join of other versions: what all versions have. Nothing: it is none.
+[[nodiscard]] inline std::optional<Join> decode_foreign_join(std::string_view bytes) {
+  FieldReader reader(bytes);
+  std::uint8_t kind = 0;
+  Join join;
+  reader(kind, join.protocol, join.ledger_format, join.address);
+  const bool foreign = join.protocol != kProtocolVersion || join.ledger_format != kLedgerFormatVersion;
+  if (!reader.ok() || kind != static_cast<std::uint8_t>(Join::kKind) || !foreign) return std::nullopt;
+  return join;
 }
 
 }  // namespace lmc::replication

@@ -39,7 +39,9 @@ class Node::Visitor final : public PeerObserver {
  private:
   void on_up() override {}
   void on_message(std::string_view message) override {
-    if (const auto join = decode_message<Join>(message)) return node_.on_join(leave(), *join);
+    auto join = decode_message<Join>(message);
+    if (!join) join = decode_foreign_join(message);
+    if (join) return node_.on_join(leave(), *join);
     const auto command = decode_message<Command>(message);
     if (!command) {
       std::unique_ptr<Peer> peer = leave();
@@ -237,6 +239,10 @@ void Node::on_join(std::unique_ptr<Peer> peer, const Join& join) {
                            " and " + std::to_string(kLedgerFormatVersion) + " here",
                        "");
   if (!leader_) return refuse_join("not the primary", view_.primary);
+  if (join.fabric != fabric_name())
+    return refuse_join("fabrics differ: " + join.fabric + " there, " + std::string(fabric_name()) +
+                           " here; give all nodes the same --fabric",
+                       "");
   const Geometry own = outside_.log.geometry();
   if (join.geometry != own || join.ring_slots != ring_.slots())
     return refuse_join(explain_difference(own, join.geometry, ring_.slots(), join.ring_slots), "");

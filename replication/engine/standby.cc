@@ -68,6 +68,7 @@ void Standby::wait_for_readers() {
 void Standby::on_up() {
   Join join;
   join.address = around_.settings.address;
+  join.fabric = around_.fabric.name();
   join.geometry = around_.log.geometry();
   join.ring_slots = ring_.slots();
   readers_since_ = {};

@@ -23,6 +23,8 @@ struct GroupOptions {
   bool read_only = false;                         // (--read-only) a backup refuses what changes state
   std::chrono::milliseconds timeout{1000};        // (--replication-timeout) the lease's term
   int type_of_service = 0;                        // (--replication-tos)
+  int verbs_ack_timeout = 14;                     // (--verbs-ack-timeout) 4.096 us * 2^n; 0: the device's
+  int verbs_retries = 6;                          // (--verbs-retries)
 };
 
 }  // namespace lmc::group

@@ -40,7 +40,6 @@ Replica::Replica(const GroupOptions& options, replication::GroupSecret secret, s
       log_(log),
       secret_(std::move(secret)),
       reactor_([this] { on_woken(); }),
-      fabric_(reactor_, {.type_of_service = options.type_of_service}),
       peers_(reactor_, secret_),
       store_log_(store, [&clock] { return clock.now(); }),
       graveyard_(reactor_),
@@ -50,12 +49,14 @@ Replica::Replica(const GroupOptions& options, replication::GroupSecret secret, s
                 {[this](std::unique_ptr<replication::Peer> peer) { node_->accept(std::move(peer)); },
                  [this](replication::Fd socket) { fabric_.adopt(std::move(socket)); },
                  [this](const std::string& line) { say(line); }}),
+      settings_(settings_of(options, listener_.address())),
+      fabric_(reactor_, options, settings_.address),
       status_timer_(reactor_.timer([this] { show_status(); })),
       waiting_(workers) {
   node_ = std::make_unique<replication::Node>(
-      replication::Node::Outside{reactor_, fabric_, peers_, store_log_, *this, nullptr,
+      replication::Node::Outside{reactor_, fabric_.get(), peers_, store_log_, *this, nullptr,
                                  [this](const std::string& line) { say(line); }, &draw_ticket},
-      settings_of(options, listener_.address()));
+      settings_);
   if (options_.state_file.empty()) return;
   if (const auto state = read_state(options_.state_file)) node_->recall(state->seen, state->view);
 }
@@ -69,7 +70,7 @@ void Replica::say(const std::string& line) {
 }
 
 void Replica::start() {
-  say("listens on " + listener_.address() + ", fabric " + std::string(fabric_.name()));
+  say("listens on " + listener_.address() + ", fabric " + std::string(fabric_.get().name()) + ": " + fabric_.why());
   thread_ = std::thread([this] { run(); });
 }
 

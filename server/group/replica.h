@@ -19,7 +19,7 @@
 #include "replication/control/listener.h"
 #include "replication/engine/node.h"
 #include "replication/engine/status.h"
-#include "replication/fabric/tcp/tcp_fabric.h"
+#include "server/group/choose_fabric.h"
 #include "server/group/event_reactor.h"
 #include "server/group/forward_line.h"
 #include "server/group/group_options.h"
@@ -71,13 +71,14 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   net::Log& log_;
   replication::GroupSecret secret_;
   EventReactor reactor_;
-  replication::TcpFabric fabric_;
   replication::ControlNet peers_;
   replica::StoreLog store_log_;
   replication::Graveyard graveyard_;
   ForwardClient forward_client_;
   ForwardServer forward_server_;
   replication::Listener listener_;
+  const replication::Settings settings_;
+  ChosenFabric fabric_;
   std::unique_ptr<replication::Node> node_;
   std::unique_ptr<replication::Timer> status_timer_;
   std::vector<std::atomic<std::uint64_t>> waiting_;  // by worker: one more than the version it waits for; 0: none

@@ -12,6 +12,7 @@ constexpr unsigned kSendSlots = 1024;
 constexpr unsigned kInlineBytes = 64;  // a ledger entry, a report
 constexpr unsigned kPolledAtOnce = 32;
 constexpr unsigned kPassCompletions = 512;  // before others are looked after
+constexpr std::uint8_t kShortTime = 7;      // as a code of waiting for receives: 120 us
 constexpr std::uint8_t kTryForEver = 7;  // of rnr_retry_count: how long a peer may be slow is not for the device to say
 
 unsigned send_slots(const Device& device) {
@@ -130,6 +131,7 @@ Outcome Connection::accept(const ConnectionOptions& options) {
 Outcome Connection::greet() {
   const RemoteAccess access = exposes_ ? RemoteAccess::kWrite : RemoteAccess::kNone;
   if (const Outcome outcome = queue_pair_.set_remote_access(access); outcome.failed()) return outcome;
+  if (const Outcome outcome = queue_pair_.set_receiver_not_ready_timer(kShortTime); outcome.failed()) return outcome;
   ibv_sge piece{reinterpret_cast<std::uintptr_t>(&mine_), sizeof mine_, mine_region_->lkey};
   ibv_send_wr request{};
   request.wr_id = static_cast<std::uint64_t>(Work::kKeysSent);

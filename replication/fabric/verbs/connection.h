@@ -20,7 +20,7 @@ namespace lmc::replication::verbs {
 
 struct ConnectionOptions {
   std::uint8_t ack_timeout = 14;  // 4.096 us * 2^n until a packet is sent again; 0: the provider's
-  std::uint8_t retries = 7;       // of a packet, 0 to 7; then the link is broken
+  std::uint8_t retries = 6;       // of a packet, then the link is broken; 7 is for ever with some providers
 };
 
 class Connection {

@@ -69,6 +69,12 @@ Outcome QueuePair::set_remote_access(RemoteAccess access) {
   return errno_value(ibv_modify_qp(id_->qp, &wanted, IBV_QP_ACCESS_FLAGS));
 }
 
+Outcome QueuePair::set_receiver_not_ready_timer(std::uint8_t code) {
+  ibv_qp_attr wanted{};
+  wanted.min_rnr_timer = code;
+  return errno_value(ibv_modify_qp(id_->qp, &wanted, IBV_QP_MIN_RNR_TIMER));
+}
+
 Outcome QueuePair::move_to_error() {
   ibv_qp_attr wanted{};
   wanted.qp_state = IBV_QPS_ERR;

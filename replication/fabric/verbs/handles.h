@@ -75,6 +75,9 @@ class QueuePair {
   // region's key only then. Taking kWrite away ends the peer's right: its next packet is refused, its queue pair gets a
   // completion with "remote invalid request error", and this one goes to the error state.
   Outcome set_remote_access(RemoteAccess access);
+  // How soon the peer tries again when it finds no receive posted here, by the specification's code. rdma_cm leaves it
+  // at the longest, 655 ms.
+  Outcome set_receiver_not_ready_timer(std::uint8_t code);
   // Nothing is sent or taken any more; what was posted is reported as flushed. The peer is not told and finds out by
   // its retries, in seconds: a fence takes the access away first.
   Outcome move_to_error();

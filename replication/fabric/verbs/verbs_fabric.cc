@@ -123,7 +123,8 @@ void VerbsFabric::on_connection_event() {
   const rdma_cm_event_type type = next.event->event;
   const int status = next.event->status;
   std::string private_data;
-  if (type == RDMA_CM_EVENT_CONNECT_REQUEST || type == RDMA_CM_EVENT_REJECTED)
+  const bool may_say = type == RDMA_CM_EVENT_CONNECT_REQUEST || type == RDMA_CM_EVENT_REJECTED;
+  if (may_say && next.event->param.conn.private_data != nullptr)
     private_data.assign(static_cast<const char*>(next.event->param.conn.private_data),
                         next.event->param.conn.private_data_len);
   next.event.reset();

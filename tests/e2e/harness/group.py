@@ -16,10 +16,16 @@ class Refused(Exception):
     """A node, or lmcctl, said no. The message is what it said."""
 
 
+def _host(number):
+    """In the guest (tests/guest) each node has its own address, with an RDMA device; else all are on loopback."""
+    hosts = os.environ.get("LMC_GUEST_ADDRESSES", "127.0.0.1").split()
+    return hosts[number % len(hosts)]
+
+
 class Node:
     def __init__(self, group, role, primary=None, options=(), listen=None):
         self.group = group
-        self.address = listen or f"127.0.0.1:{free_port()}"
+        self.address = listen or f"{_host(len(group.nodes))}:{free_port()}"
         self.options = ["--replication-listen", self.address, "--group-secret-file", group.secret_file,
                         "--role", role, *options]
         if primary is not None:

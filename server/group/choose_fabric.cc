@@ -1,0 +1,71 @@
+#include "server/group/choose_fabric.h"
+
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include "replication/fabric/tcp/tcp_fabric.h"
+#if LMC_HAS_VERBS
+#include "replication/fabric/verbs/verbs_fabric.h"
+#endif
+
+namespace lmc::group {
+
+using replication::Reactor;
+using replication::TcpFabric;
+
+namespace {
+
+#if LMC_HAS_VERBS
+std::optional<std::string> device_for(std::string_view address, std::string& why) {
+  return replication::VerbsFabric::device_for(address, why);
+}
+
+std::unique_ptr<replication::Fabric> make_verbs(Reactor& reactor, const GroupOptions& options,
+                                                std::string_view address) {
+  replication::VerbsOptions verbs;
+  verbs.type_of_service = static_cast<std::uint8_t>(options.type_of_service);
+  verbs.connection.ack_timeout = static_cast<std::uint8_t>(options.verbs_ack_timeout);
+  verbs.connection.retries = static_cast<std::uint8_t>(options.verbs_retries);
+  return std::make_unique<replication::VerbsFabric>(reactor, address, verbs);
+}
+#else
+std::optional<std::string> device_for(std::string_view, std::string& why) {
+  why = "this program is built without libibverbs and librdmacm";
+  return std::nullopt;
+}
+
+std::unique_ptr<replication::Fabric> make_verbs(Reactor&, const GroupOptions&, std::string_view) {
+  throw std::logic_error("no verbs");  // there is no device
+}
+#endif
+
+}  // namespace
+
+ChosenFabric::ChosenFabric(Reactor& reactor, const GroupOptions& options, std::string_view address) {
+  if (options.fabric == "tcp") {
+    why_ = "as asked for";
+    take_tcp(reactor, options);
+    return;
+  }
+  std::string why_not;
+  const std::optional<std::string> device = device_for(address, why_not);
+  if (device.has_value()) {
+    fabric_ = make_verbs(reactor, options, address);
+    why_ = "RDMA device " + *device + " has " + std::string(address);
+    return;
+  }
+  if (options.fabric == "verbs") throw std::runtime_error("--fabric verbs: " + why_not);
+  why_ = why_not;
+  take_tcp(reactor, options);
+}
+
+void ChosenFabric::take_tcp(Reactor& reactor, const GroupOptions& options) {
+  fabric_ = std::make_unique<TcpFabric>(reactor, replication::TcpOptions{.type_of_service = options.type_of_service});
+}
+
+void ChosenFabric::adopt(replication::Fd socket) {
+  if (auto* const tcp = dynamic_cast<TcpFabric*>(fabric_.get())) tcp->adopt(std::move(socket));
+}
+
+}  // namespace lmc::group

@@ -1,0 +1,314 @@
+// verbs alone: work requests and doorbells counted; a peer that says what it likes; what is left after an error.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench.h"
+#include "replication/fabric/verbs/nonblocking.h"
+#include "replication/fabric/verbs/verbs_fabric.h"
+#include "replication/fabric/verbs/wire.h"
+
+namespace lmc::test {
+namespace {
+
+using replication::kMaxChainWrites;
+using replication::kMaxOutstandingChains;
+using replication::Region;
+using replication::Traffic;
+using replication::VerbsFabric;
+using replication::Write;
+using namespace replication::verbs;
+
+const SendCounters& counters_of(Bench& bench) {
+  return dynamic_cast<VerbsFabric&>(bench.fabrics->connecting()).counters();
+}
+
+TEST_CASE("verbs: a chain is one doorbell, a write one work request") {
+  Bench bench;
+  bench.connect();
+  const std::vector<Write> chain(kMaxChainWrites, Write{Region::kLog, 0, bench.piece(0, 64)});
+  for (std::size_t i = 0; i < 10; ++i) bench.from->post(chain);
+  REQUIRE(bench.reactor.run_until([&] { return bench.sender.completed == 10; }));
+  CHECK(counters_of(bench).chains == 10);
+  CHECK(counters_of(bench).doorbells == 10);
+  CHECK(counters_of(bench).work_requests == 10 * kMaxChainWrites);
+  CHECK(counters_of(bench).bytes == 10 * kMaxChainWrites * 64);
+  CHECK(counters_of(bench).waits == 0);
+}
+
+TEST_CASE("verbs: chains that the send queue has no room for wait, and land in their order") {
+  Bench bench;
+  bench.connect();
+  for (std::size_t i = 0; i < kMaxOutstandingChains; ++i) {
+    std::vector<Write> chain;
+    for (std::size_t j = 0; j < kMaxChainWrites; ++j)
+      chain.push_back({Region::kLog, 100 * (i * kMaxChainWrites + j), bench.piece(i + j, 100)});
+    bench.from->post(chain);
+  }
+  CHECK(counters_of(bench).waits != 0);
+  REQUIRE(bench.reactor.run_until([&] { return bench.sender.completed == kMaxOutstandingChains; }));
+  CHECK(counters_of(bench).doorbells == kMaxOutstandingChains);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < kMaxOutstandingChains; ++i)
+    for (std::size_t j = 0; j < kMaxChainWrites; ++j)
+      wrong += bench.log(100 * (i * kMaxChainWrites + j), 100) != bench.piece(i + j, 100);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("verbs: more chains than there are receives land while nobody looks at them") {
+  Bench bench;
+  bench.connect();
+  // The receiver's turns are as rare as the sender's; each gives back what it took note of.
+  std::size_t posted = 0;
+  bench.sender.in_completed = [&] {
+    while (posted < 5000 && posted - bench.sender.completed < kMaxOutstandingChains) {
+      ++posted;
+      bench.post(Region::kLedger, 0, bench.piece(0, 64));
+    }
+  };
+  ++posted;
+  bench.post(Region::kLedger, 0, bench.piece(0, 64));
+  REQUIRE(bench.reactor.run_until([&] { return bench.sender.completed == 5000; }));
+  CHECK(bench.receiver.downs + bench.sender.downs == 0);
+}
+
+TEST_CASE("verbs: after a refused write, and after a revocation, the next link between the two works") {
+  Bench bench;
+  bench.connect();
+  bench.post(Region::kLedger, 1 << 20, bench.piece(0, 8));
+  REQUIRE(bench.reactor.run_until([&] { return bench.receiver.downs == 1 && bench.sender.downs == 1; }));
+  CHECK(bench.sender.cause == "the other end does not let this node write (any more)");
+  for (std::uint8_t number = 2; number < 5; ++number) {
+    bench.sender = {};
+    bench.receiver = {};
+    bench.connect(number);
+    bench.post(Region::kLog, 8, bench.piece(1, 8));
+    REQUIRE(bench.reactor.run_until([&] { return bench.sender.completed == 1; }));
+    bench.to->revoke();
+    REQUIRE(bench.reactor.run_until([&] { return bench.sender.downs == 1; }));
+  }
+}
+
+TEST_CASE("verbs: a writer whose packets are lost is told when its retries are over") {
+  Bench bench;
+  bench.connect();
+  REQUIRE(std::system("tc qdisc add dev node2 root netem loss 100%") == 0);
+  bench.post(Region::kLog, 0, bench.piece(1, 8));
+  const bool told = bench.reactor.run_until([&] { return bench.sender.downs == 1; });
+  REQUIRE(std::system("tc qdisc del dev node2 root") == 0);
+  CHECK(told);
+  CHECK(bench.sender.completed == 0);
+  CHECK(bench.sender.cause == "the other end does not answer");
+}
+
+TEST_CASE("verbs: which device carries an address") {
+  Bench bench;
+  std::string why;
+  CHECK(VerbsFabric::device_for(bench.fabrics->address(), why) == "rxe1");
+  CHECK_FALSE(VerbsFabric::device_for("127.0.0.1:1", why));
+  CHECK(why.find("loopback") != std::string::npos);
+  CHECK_FALSE(VerbsFabric::device_for("192.0.2.1:1", why));
+  CHECK_FALSE(VerbsFabric::device_for("nonsense", why));
+  CHECK(why.find("host:port") != std::string::npos);
+  PollReactor reactor;
+  CHECK_THROWS_AS(VerbsFabric(reactor, "192.0.2.1:1"), std::runtime_error);
+  CHECK_THROWS_WITH(VerbsFabric(reactor, bench.fabrics->address()), Catch::Contains("cannot"));
+}
+
+// --- a peer that says what it likes ---
+
+class RawPeer {
+ public:
+  RawPeer(PollReactor& reactor, const std::string& address, std::string private_data)
+      : reactor_(reactor), channel_(make_event_channel()), id_(make_id(*channel_)) {
+    std::string why;
+    auto to = replication::look_up(address, why);
+    set_nonblocking(channel_->fd);
+    require(minus_one_and_errno(rdma_resolve_addr(id_.get(), nullptr, reinterpret_cast<sockaddr*>(&to->storage), 2000)),
+            {"resolve", ""});
+    await(RDMA_CM_EVENT_ADDR_RESOLVED);
+    require(minus_one_and_errno(rdma_resolve_route(id_.get(), 2000)), {"resolve", ""});
+    await(RDMA_CM_EVENT_ROUTE_RESOLVED);
+    domain_ = make_protection_domain(*id_->verbs);
+    completions_ = make_completion_queue(*id_->verbs, 64, nullptr);
+    region_ = register_memory(*domain_, bytes_, RemoteAccess::kNone);
+    queue_pair_ = make_queue_pair(*id_, *domain_, *completions_, {16, 16, 0});
+    std::uint8_t ack_timeout = 14;
+    require(
+        minus_one_and_errno(rdma_set_option(id_.get(), RDMA_OPTION_ID, RDMA_OPTION_ID_ACK_TIMEOUT, &ack_timeout, 1)),
+        {"set an option", ""});
+    rdma_conn_param wanted{};
+    wanted.private_data = private_data.data();
+    wanted.private_data_len = static_cast<std::uint8_t>(private_data.size());
+    wanted.retry_count = 6;
+    wanted.rnr_retry_count = 7;
+    require(minus_one_and_errno(rdma_connect(id_.get(), &wanted)), {"connect", ""});
+  }
+  ~RawPeer() { (void)rdma_disconnect(id_.get()); }
+
+  // What the other end answers; of a rejection what it said is kept.
+  [[nodiscard]] rdma_cm_event_type answer() { return next(); }
+  [[nodiscard]] const std::string& said() const { return said_; }
+
+  void send(std::string_view bytes) { post(bytes, IBV_WR_SEND, {}); }
+  void write(const Key& key, std::string_view bytes) { post(bytes, IBV_WR_RDMA_WRITE_WITH_IMM, key); }
+  void post_receive() {
+    ibv_sge piece{reinterpret_cast<std::uintptr_t>(bytes_.data() + 512), 256, region_->lkey};
+    ibv_recv_wr request{};
+    request.sg_list = &piece;
+    request.num_sge = 1;
+    ibv_recv_wr* refused = nullptr;
+    require(errno_value(ibv_post_recv(&queue_pair_.get(), &request, &refused)), {"receive", ""});
+  }
+  [[nodiscard]] Keys keys() {
+    ibv_wc done{};
+    REQUIRE(reactor_.run_until([&] { return ibv_poll_cq(completions_.get(), 1, &done) == 1; }));
+    REQUIRE(done.status == IBV_WC_SUCCESS);
+    Keys keys;
+    REQUIRE(done.byte_len == sizeof keys);
+    std::memcpy(&keys, bytes_.data() + 512, sizeof keys);
+    return keys;
+  }
+  [[nodiscard]] ibv_wc_status outcome() {
+    ibv_wc done{};
+    REQUIRE(reactor_.run_until([&] { return ibv_poll_cq(completions_.get(), 1, &done) == 1; }));
+    return done.status;
+  }
+
+ private:
+  void post(std::string_view bytes, ibv_wr_opcode opcode, const Key& key) {
+    std::memcpy(bytes_.data(), bytes.data(), bytes.size());
+    ibv_sge piece{reinterpret_cast<std::uintptr_t>(bytes_.data()), static_cast<std::uint32_t>(bytes.size()),
+                  region_->lkey};
+    ibv_send_wr request{};
+    request.sg_list = &piece;
+    request.num_sge = 1;
+    request.opcode = opcode;
+    request.send_flags = IBV_SEND_SIGNALED;
+    request.wr.rdma.remote_addr = key.address;
+    request.wr.rdma.rkey = key.key;
+    ibv_send_wr* refused = nullptr;
+    require(errno_value(ibv_post_send(&queue_pair_.get(), &request, &refused)), {"send", ""});
+  }
+  rdma_cm_event_type next() {
+    NextEvent event;
+    if (!reactor_.run_until([&] { return (event = next_event(*channel_)).event != nullptr; }))
+      throw std::runtime_error("no event came");
+    const rdma_cm_event_type type = event.event->event;
+    if (type == RDMA_CM_EVENT_REJECTED)
+      said_.assign(static_cast<const char*>(event.event->param.conn.private_data),
+                   event.event->param.conn.private_data_len);
+    return type;
+  }
+  void await(rdma_cm_event_type expected) {
+    if (next() != expected) throw std::runtime_error(rdma_event_str(expected));
+  }
+
+  PollReactor& reactor_;
+  std::vector<char> bytes_ = std::vector<char>(1024);
+  std::string said_;
+  EventChannel channel_;
+  CmId id_;
+  ProtectionDomain domain_;
+  CompletionQueue completions_;
+  MemoryRegion region_;
+  QueuePair queue_pair_;
+};
+
+std::string hello(std::uint8_t ticket, std::uint8_t traffic = 0, std::uint16_t version = kVersion) {
+  Hello hello;
+  hello.version = version;
+  hello.traffic = traffic;
+  hello.ticket = ticket_of(ticket);
+  return {reinterpret_cast<const char*>(&hello), sizeof hello};
+}
+
+template <typename T>
+std::string bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+// A link that waits for the test to be its other end.
+struct Victim : Bench {
+  Victim() { to = fabrics->accepting().accept({ticket_of(1), Traffic::kForeground, memory.exposed()}, receiver); }
+  [[nodiscard]] bool goes_down() {
+    return reactor.run_until([&] { return receiver.downs == 1; });
+  }
+};
+
+TEST_CASE("verbs: a request that shows no ticket waited for is refused, with this node's version") {
+  Victim victim;
+  for (const std::string& said :
+       {hello(2), hello(1, 1), hello(1, 0, kVersion + 1), hello(1).substr(0, 7), std::string(), std::string(56, 'x')}) {
+    RawPeer peer(victim.reactor, victim.fabrics->address(), said);
+    CHECK(peer.answer() == RDMA_CM_EVENT_REJECTED);
+    Refusal refusal;
+    REQUIRE(peer.said().size() >= sizeof refusal);
+    std::memcpy(&refusal, peer.said().data(), sizeof refusal);
+    CHECK(refusal.magic == Refusal::kMagic);
+    CHECK(refusal.version == kVersion);
+  }
+  CHECK(victim.receiver.calls() == 0);
+  RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
+  CHECK(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
+  // A ticket is good once.
+  RawPeer late(victim.reactor, victim.fabrics->address(), hello(1));
+  CHECK(late.answer() == RDMA_CM_EVENT_REJECTED);
+}
+
+TEST_CASE("verbs: a peer that does not begin with its keys has no link") {
+  for (const std::string& said : {std::string(80, 'x'), bytes_of(Keys{}).substr(0, 79), bytes_of(Keys{}) + "x"}) {
+    Victim victim;
+    RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
+    peer.post_receive();
+    REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
+    peer.send(said);
+    CHECK(victim.goes_down());
+    CHECK(victim.receiver.ups + victim.receiver.arrivals == 0);
+  }
+}
+
+TEST_CASE("verbs: a peer that says nothing has no link for long") {
+  Victim victim;
+  RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
+  REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
+  CHECK(victim.goes_down());
+  CHECK(victim.receiver.ups == 0);
+}
+
+TEST_CASE("verbs: what is written before the own keys are said ends the link; so does what is no write") {
+  Victim victim;
+  RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
+  peer.post_receive();
+  REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
+  const Keys keys = peer.keys();
+  CHECK(keys.magic == Keys::kMagic);
+  peer.write(keys.regions[0], "too early");
+  CHECK(victim.goes_down());
+  CHECK(victim.receiver.ups + victim.receiver.arrivals == 0);
+}
+
+TEST_CASE("verbs: a key of one link is worth nothing on another once that is revoked") {
+  Victim victim;
+  RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
+  peer.post_receive();
+  REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
+  const Keys keys = peer.keys();
+  peer.send(bytes_of(Keys{}));
+  REQUIRE(victim.reactor.run_until([&] { return victim.receiver.ups == 1; }));
+  REQUIRE(peer.outcome() == IBV_WC_SUCCESS);
+  peer.write(keys.regions[0], "in time");
+  REQUIRE(peer.outcome() == IBV_WC_SUCCESS);
+  victim.to->revoke();
+  const std::vector<std::uint64_t> fenced = victim.memory.log;
+  peer.write(keys.regions[0], "late");
+  CHECK(peer.outcome() != IBV_WC_SUCCESS);
+  CHECK(victim.memory.log == fenced);
+  CHECK(victim.log(0, 7) == "in time");
+}
+
+}  // namespace
+}  // namespace lmc::test
