@@ -74,7 +74,7 @@ void Applier::apply() {
   }
 }
 
-// Reads on behind what run_ has. True: its end is there.
+// Reads on behind what run_ has. True: its end is there. Note "torn tail".
 bool Applier::read_run() {
   for (;;) {
     const Sequence next{position_.sequence.value + run_.size() + 1};

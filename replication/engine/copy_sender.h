@@ -4,7 +4,7 @@
 // lets none of its segments be used again, so that the copy of the round's begin can go on from the ledger.
 //
 // Bytes of an old incarnation never land over a new one: within a link writes land in order, a round begins when all of
-// the one before have landed, and what the foreground link carries begins where the last round ends.
+// the one before have landed, and what the foreground link carries begins where the last round ends. Note "join fence".
 //
 // Threads: the replication thread's.
 #pragma once

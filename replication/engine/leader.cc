@@ -249,7 +249,8 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
     on_lost(*old, "it joins anew", true);
   }
   if (counts(join.address) && !continues) {
-    // It counts as one that has everything: before it forgets what it has it must be out of the set.
+    // It counts as one that has everything: before it forgets what it has it must be out of the set. Note "leave before
+    // forgetting".
     absent_[join.address] = {{}, ledger_.last()};
     change_set();
     if (view_.in_set(join.address)) return "has to leave the in-sync set first";

@@ -2,13 +2,13 @@
 // the backups (member.h), and decides what is committed:
 //
 //   commit point = the version of the latest kHead that has landed at every in-sync backup (--ack=all), or at one of
-//   them (one); with none in the set, everything.
+//   them (one); with none in the set, everything. Note "ack point" (../NOTES.md has the notes).
 //
 // The in-sync set changes only by an epoch change that the Authority has agreed to. Until its answer is known both sets
 // count: a backup that may be in the set already must have everything that is acknowledged, and so must one that may
-// not have left it yet. (Kafka's maximal in-sync set, KIP-497.) A backup leaves when its session is lost and the lease
-// that it may still hold has run out, or it is known to be gone; or when it is behind for longer than the lease's term.
-// It enters when it has caught up.
+// not have left it yet. (Kafka's maximal in-sync set, KIP-497; note "maximal set".) A backup leaves when its session is
+// lost and the lease that it may still hold has run out, or it is known to be gone; or when it is behind for longer
+// than the lease's term. It enters when it has caught up.
 //
 // What bounds it: the ring. Entries that an in-sync backup has not applied are kept, and nothing more is announced when
 // the ring is full of them (the log keeps what is to be told as numbers, announcer.h); what a joining one lacks is
@@ -150,7 +150,8 @@ class Leader final : MemberOwner {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers of the authority that come too late
   std::deque<ToldHead> heads_;                                  // not committed
   std::deque<Retirement> retirements_;
-  Sequence reused_;             // what was retired up to here may be in use again: no copy from before can be continued
+  // What was retired up to here may be in use again: no copy from before can be continued. Note "reused room".
+  Sequence reused_;
   std::deque<Sample> samples_;  // how far the ledger was when, over the last term
   Sequence late_;               // who has not applied it by now is late
   std::vector<Entry> news_;     // scratch

@@ -7,7 +7,7 @@
 //   a backup serves reads only while held() of its primary; that one counts a commit without it only after
 //   given_until().
 // Clocks need not agree, only advance at about the same rate. A node that was stopped finds its lease gone when it
-// reads the clock.
+// reads the clock. Note "leases and clocks".
 //
 // Threads: the replication thread's. Pure: time is an argument.
 #pragma once

@@ -25,7 +25,7 @@ class Ledger {
   void begin_epoch(Epoch next);
 
   // Whether who is at this position has exactly what this ledger has up to there, and can be told the rest from the
-  // ring.
+  // ring. Note "same past".
   [[nodiscard]] bool continues(const Position& position) const;
 
  private:

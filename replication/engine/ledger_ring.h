@@ -34,7 +34,7 @@ class LedgerRing {
     return Place{words_.get() + offset_of(sequence) / sizeof(std::uint64_t), kCheckedWords};
   }
   void put(const Entry& entry, Epoch epoch, Sequence sequence);
-  // Makes all places empty but those of entries up to `last`.
+  // Makes all places empty but those of entries up to `last`. Note "torn tail".
   void forget_after(Sequence last);
   void clear();
   // The entry, if the ring (still) has it.

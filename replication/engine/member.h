@@ -1,8 +1,7 @@
 // A member: one backup at its primary, from its Join to the end of its session. What it does, by state:
 //   kCopying     rounds of bytes over the bulk link (copy_sender.h)
-//   kIndexing    the addresses of living items, in parts: each part is true of one place in the ledger, so the ledger
-//   is
-//                held there until the part was added
+//   kIndexing    the addresses of living items, in parts: each part is true of one place in the ledger, which is
+//                held there until the part was added (note "living parts")
 //   kCatchingUp  the ledger, until nothing much is missing
 //   kInSync      counted by the commit rule
 // A backup whose copy the ledger continues begins with kCatchingUp, or as kInSync if it never left the set.

@@ -204,6 +204,7 @@ void Node::on_moved(const std::string& primary) {
   if (to != settings_.address) follow(to);
 }
 
+// Note "deposed primary".
 void Node::on_deposed(Epoch by) {
   step_down("epoch " + std::to_string(by.value) + " has begun elsewhere");
   see_without_primary(by);
@@ -364,6 +365,7 @@ void Node::take_over(bool force, const GroupView& old, const GroupView& intent, 
   takeover_->begin();
 }
 
+// Note "members only".
 void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced,
                      const AnswerTo& answer) {
   if (seen_ != epoch || role_ != Role::kNone) return answer(refuse("another epoch has begun meanwhile"));
@@ -437,7 +439,7 @@ Answer Node::remove(const std::string& address) {
 }
 
 // Who is to be dropped is asked first, if it can be: a primary that was stopped, or cut off, for a while may have been
-// replaced, and those it has lost are the ones who know.
+// replaced, and those it has lost are the ones who know. Note "deposed primary".
 void Node::OwnAuthority::propose(const GroupView& next, Decided done) {
   std::vector<std::string> dropped;
   if (next.primary == node_.view_.primary)

@@ -6,10 +6,10 @@
 //   epoch                      the highest that this node has seen
 //   promote [force]            this backup becomes primary, in a new term; see takeover.h
 //   demote                     this primary stops serving, lets its backups have everything, and waits to follow
-//   fence EPOCH                nothing of an older epoch may change anything here any more; answers how far this node
-//   is follow EPOCH ADDRESS       the primary of that epoch is there: be its backup add ADDRESS                (to a
-//   primary) tell that node to follow remove ADDRESS             (to a primary) end its membership; it is refused until
-//   added again
+//   fence EPOCH                nothing of an older epoch may change anything here any more; answers how far it is
+//   follow EPOCH ADDRESS       the primary of that epoch is there: be its backup
+//   add ADDRESS                to a primary: tell that node to follow
+//   remove ADDRESS             to a primary: end its membership; it is refused until added again
 //
 // Epochs: the upper bits count terms (promotions), the lower 16 the changes of the set within one, so that whoever is
 // promoted outranks what a primary that does not know of it does alone.

@@ -49,6 +49,7 @@ class Shipper {
   void on_completed(std::size_t chains);
 
   [[nodiscard]] Sequence posted() const { return posted_; }
+  // In the peer's memory. Note "ack point".
   [[nodiscard]] Sequence landed() const { return landed_; }
   [[nodiscard]] Sequence applied() const { return applied_; }
   // Log bytes that are on their way.

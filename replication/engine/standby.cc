@@ -54,7 +54,7 @@ void Standby::seek() {
 }
 
 // A primary may put new bytes where this node has readers left, unless it knows of them: so none must be left when it
-// is told how far this copy goes.
+// is told how far this copy goes. Note "readers at a backup".
 void Standby::wait_for_readers() {
   const TimePoint now = around_.reactor.now();
   if (readers_since_ == TimePoint{}) readers_since_ = now;

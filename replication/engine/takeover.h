@@ -4,7 +4,7 @@
 //     if it is the old primary, it serves no more;
 //   - the lease that this node has given the old primary runs out, unless that one was fenced, or is known to have
 //   ended.
-// Who does not answer within the patience is not in the new set.
+// Who does not answer within the patience is not in the new set. Notes "deposed primary", "members only".
 //
 // Threads: the replication thread's. It ends with one call of `done`, never from within begin(), and may be buried
 // there.

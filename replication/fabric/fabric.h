@@ -11,9 +11,8 @@
 //  F3 When a chain has landed, the peer's on_arrival() comes, sooner or later: several chains may share a call. Bytes
 //     of a write are seen by who is called then; until then nothing may be concluded from their appearance.
 //  F4 A write outside the exposed memory lands nowhere and ends the link, at both ends.
-//  F5 After revoke() has returned no byte of the peer lands in this node's memory through this link, and the peer's
-//  link
-//     goes down: at once if it has anything outstanding or posts again, and anyway within its fabric's limit.
+//  F5 After revoke() has returned no byte of the peer lands in this node's memory through this link, and the link goes
+//     down at the peer: at once if it has anything outstanding or posts again, and anyway within its fabric's limit.
 //  F6 on_down() comes at most once and is the last call of its link. close() (and destruction) is not reported.
 //
 // Memory: what is posted from must stay unchanged in meaning until its chain is completed or the link is closed; what

@@ -3,7 +3,7 @@
 // They are taken from the input, as bytes and in order, as far as the requests complete in it all change something. The
 // first that does not waits, unread, with all that is behind it: for the answer, and then until what the batch did
 // shows here, so that a client reads what it wrote. So does what is behind a request that is answered with a value, so
-// that no batch has an answer of more than one long reply.
+// that no batch has an answer of more than one long reply. Note "read your writes" (replication/NOTES.md).
 
 #include <utility>
 

@@ -5,7 +5,7 @@
 // it is sent (invariant I4). And on a backup, requests that change state are not executed: their bytes go to the
 // primary in batches, which executes them as if its own client had sent them and gives the replies back.
 //
-// Contracts:
+// Contracts (note "turn and reply gate" in replication/NOTES.md):
 //  - No wake is lost. A worker calls wait() and then asks committed() once more. The engine first moves the version
 //    that committed() gives, and then looks who waits. Both by sequentially consistent operations, or all under one
 //    lock; so either the worker sees the new version, or the engine sees the waiting worker and calls

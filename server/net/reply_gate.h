@@ -1,4 +1,5 @@
-// ReplyGate: which of a connection's replies may be sent yet (invariant I4).
+// ReplyGate: which of a connection's replies may be sent yet (invariant I4). Note "turn and reply gate"
+// (replication/NOTES.md).
 //
 // The connection tells it, batch by batch, where in its stream of reply bytes the batch's replies begin and what they
 // depend on. Replies leave in order, so one that depends on nothing waits behind one that waits; and a quiet request,
