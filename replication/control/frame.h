@@ -1,5 +1,5 @@
 // Frames of a control connection: each one message, under a tag by which the receiver knows that it is the next one
-// that the other end sent. README.md has every byte.
+// that the other end sent. ../FORMAT.md has every byte.
 //
 // What is altered, left out, repeated, reordered or taken from elsewhere has no true tag and is refused.
 //

@@ -1,5 +1,5 @@
 // How two ends of a control connection prove to each other that they hold the group secret, without sending it, and
-// agree on keys for what follows. README.md has every byte.
+// agree on keys for what follows. ../FORMAT.md has every byte.
 //
 //   client: "LMCCTRL1" version nonce          server: version nonce proof
 //   client: proof

@@ -1,7 +1,10 @@
 #include "replication/control/frame.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <vector>
+
+#include "hex.h"
 
 namespace lmc::replication {
 namespace {
@@ -46,6 +49,18 @@ TEST_CASE("messages come out as they went in, however their bytes are cut") {
     }
     CHECK(got == sent);
   }
+}
+
+TEST_CASE("the bytes of a frame are those of FORMAT.md") {
+  // The key of FORMAT.md's handshake for what the client sends; the message is its Command.
+  constexpr unsigned char kKey[] = {0x9b, 0x7b, 0xe3, 0x9e, 0x86, 0xad, 0x41, 0x68, 0x2c, 0xda, 0xc9,
+                                    0x4a, 0x4e, 0xfd, 0xcb, 0x2d, 0x2e, 0xd7, 0xcb, 0x84, 0x26, 0x7f,
+                                    0x00, 0x4d, 0x12, 0x7b, 0x2e, 0xb0, 0x38, 0x8f, 0x59, 0x99};
+  Digest256 client_sends;
+  std::copy_n(kKey, sizeof kKey, client_sends.begin());
+  FrameWriter writer(client_sends);
+  const std::string message = std::string("\x0b\x0c\0\0\0", 5) + "fence 131072";
+  CHECK(hex_of(frame_of(writer, message)) == "11000000" + hex_of(message) + "7a4a49cd13caaf4805d78a2fcd04208c");
 }
 
 TEST_CASE("no bit of a frame can be altered") {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "hex.h"
+
 namespace lmc::replication {
 namespace {
 
@@ -42,6 +44,24 @@ TEST_CASE("two that hold the secret agree on keys, one for each direction") {
     CHECK(client.receive_key() == server.send_key());
     CHECK(client.send_key() != client.receive_key());
   }
+}
+
+TEST_CASE("the bytes of a handshake are those of FORMAT.md") {
+  Handshake client(Side::kClient, kSecret, nonce('c'));
+  Handshake server(Side::kServer, kSecret, nonce('s'));
+  const std::string first = client.take_output();
+  CHECK(first == std::string("LMCCTRL1\x01\0", 10) + nonce('c'));
+  std::string_view input = std::string_view(first).substr(kControlMagic.size());
+  server.feed(input);
+  const std::string answer = server.take_output();
+  CHECK(hex_of(answer) ==
+        "0100" + hex_of(nonce('s')) + "93cf6fa493c6d7d7bf6046a6d5f9cf0ee8ff39572d4b9435687adcda70374186");
+  input = answer;
+  client.feed(input);
+  CHECK(hex_of(client.take_output()) == "10d003e053594250f8daed5d5806f4e7e0362f4fb5655a658c93a8eac6564222");
+  REQUIRE(client.state() == State::kDone);
+  CHECK(hex_of(view_of(client.send_key())) == "9b7be39e86ad41682cdac94a4efdcb2d2ed7cb84267f004d127b2eb0388f5999");
+  CHECK(hex_of(view_of(client.receive_key())) == "060f12d18ca5744df910b53f6c423c1777704bb5cb5463b472f170b029c7faea");
 }
 
 TEST_CASE("keys are of one connection") {

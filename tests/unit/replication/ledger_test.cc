@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "hex.h"
+
 namespace lmc::replication {
 namespace {
 
@@ -20,14 +22,7 @@ Entry appended() {
 }
 
 std::string hex_of(const EntryBytes& bytes) {
-  const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
-  std::string text;
-  for (std::size_t i = 0; i < kEntryBytes; ++i) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    text += kDigits[at[i] >> 4];
-    text += kDigits[at[i] & 15];
-  }
-  return text;
+  return replication::hex_of({reinterpret_cast<const char*>(bytes.data()), kEntryBytes});
 }
 
 TEST_CASE("an entry's bytes are those of FORMAT.md") {
@@ -40,6 +35,9 @@ TEST_CASE("an entry's bytes are those of FORMAT.md") {
   CHECK(hex_of(encode(entry, kEpoch, kSequence)) ==
         "29873d5c06000000030000000000000002010000000000000000000000000000"
         "000000003cd2496b0c0b0a000000000000000a0000000000000b0a0000000000");
+  CHECK(hex_of(encode(appended(), kEpoch, {0x0101})) ==
+        "4bd19e2102000000030000000000000001010000000000001100000040000000"
+        "0010000000000000000000000000000000000000000000000000000000000000");
 }
 
 TEST_CASE("every entry comes back as it went") {
