@@ -1,7 +1,6 @@
 #include "replication/fabric/verbs/device.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "replication/fabric/verbs/locked_memory.h"
 #include "replication/fabric/verbs/nonblocking.h"
@@ -31,18 +30,21 @@ void Device::add(std::span<char> memory) {
   registered_bytes_ += memory.size();
 }
 
+template <typename Condition>
+const ibv_mr* Device::latest(Condition condition) const {
+  const auto found = std::find_if(registered_.rbegin(), registered_.rend(), condition);
+  return found == registered_.rend() ? nullptr : found->get();
+}
+
 const ibv_mr* Device::exactly(std::span<const char> memory) const {
-  for (const MemoryRegion& each : registered_ | std::views::reverse)
-    if (each->addr == memory.data() && each->length == memory.size()) return each.get();
-  return nullptr;
+  return latest([&](const MemoryRegion& each) { return each->addr == memory.data() && each->length == memory.size(); });
 }
 
 const ibv_mr* Device::covering(std::string_view bytes) const {
-  for (const MemoryRegion& each : registered_ | std::views::reverse) {
+  return latest([&](const MemoryRegion& each) {
     const char* const begin = static_cast<const char*>(each->addr);
-    if (bytes.data() >= begin && bytes.data() + bytes.size() <= begin + each->length) return each.get();
-  }
-  return nullptr;
+    return bytes.data() >= begin && bytes.data() + bytes.size() <= begin + each->length;
+  });
 }
 
 }  // namespace lmc::replication::verbs

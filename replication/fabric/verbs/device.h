@@ -30,6 +30,8 @@ class Device {
 
  private:
   void forget_events();
+  template <typename Condition>
+  [[nodiscard]] const ibv_mr* latest(Condition condition) const;
 
   ibv_context& context_;
   ProtectionDomain domain_;
