@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t kRingReserve = 64;
 constexpr std::uint64_t kLeastRoom = 16;
 constexpr std::size_t kHistory = 32;
+constexpr Duration kLinger = std::chrono::milliseconds(1);  // with --ack=none; a reactor's timers are not finer
 
 }  // namespace
 
@@ -20,7 +21,8 @@ Leader::Leader(const Surroundings& around, LeaderOwner& owner, Authority& author
       authority_(authority),
       view_(start.view),
       ledger_(ring, start.at),
-      ticker_(around.reactor.timer([this] { tick(); })) {
+      ticker_(around.reactor.timer([this] { tick(); })),
+      linger_(around.reactor.timer([this] { on_linger_over(); })) {
   const TimePoint patience = around_.reactor.now() + around_.settings.lease.term;
   for (const std::string& address : view_.in_sync) {
     const auto position = start.positions.find(address);
@@ -128,9 +130,38 @@ void Leader::announce_all(const Member* except) {
 }
 
 void Leader::collect() {
+  const Sequence before = ledger_.last();
   announce_all(nullptr);
   update_commit();
+  if (around_.settings.ack == Ack::kNone && ledger_.last() != before && !lingers_) {
+    // Nobody waits for it: what comes in a while goes together, for much less.
+    lingers_ = true;
+    linger_->set(to_microseconds(kLinger));
+  }
   pump(false);
+}
+
+void Leader::on_linger_over() {
+  lingers_ = false;
+  on_batch_landed();
+}
+
+// First the bell, then the look at the log: see Serving.
+void Leader::on_batch_landed() {
+  if (lingers_) return;
+  around_.serving.set_wants_bell(true);
+  collect();
+}
+
+void Leader::update_bell() {
+  bool ships = false;
+  bool may_post = false;
+  for (const auto& member : members_) {
+    if (!member->ships()) continue;
+    ships = true;
+    may_post = may_post || member->shipper().may_post();
+  }
+  around_.serving.set_wants_bell(!members_.empty() && !lingers_ && (may_post || !ships));
 }
 
 void Leader::collect_for(Member& member) {
@@ -147,6 +178,7 @@ void Leader::make_room() {
 
 void Leader::pump(bool say_commit) {
   for (Member* member : all()) member->pump(say_commit);
+  update_bell();
 }
 
 // --- what backups have ---
@@ -260,8 +292,8 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
   MemberOwner& self = *this;
   members_.push_back(std::make_unique<Member>(around_, self, ledger_, std::move(control), join));
   note(join.address + " joins: " + (in_sync ? "goes on" : continues ? "catches up" : "is copied to"));
-  around_.serving.set_has_followers(true);
   members_.back()->welcome(!continues, in_sync);
+  update_bell();
   change_set();
   return std::nullopt;
 }
@@ -283,7 +315,7 @@ void Leader::forget(const Member& member) {
   if (at == members_.end()) return;
   around_.graveyard.bury(std::move(*at));
   members_.erase(at);
-  around_.serving.set_has_followers(!members_.empty());
+  update_bell();
 }
 
 void Leader::on_lost(Member& member, std::string_view cause, bool ended) {

@@ -108,6 +108,7 @@ class Leader final : MemberOwner {
   };
 
   void on_progress(Member& member) override;
+  void on_batch_landed() override;
   void on_caught_up(Member& member) override;
   void on_lost(Member& member, std::string_view cause, bool ended) override;
   void on_deposed(Epoch by) override;
@@ -120,6 +121,8 @@ class Leader final : MemberOwner {
   void append(const Entry& entry);
   void append_head(const Head& head);
   void pump(bool say_commit);
+  void update_bell();
+  void on_linger_over();
   [[nodiscard]] Sequence landed_where_it_counts() const;
   void update_commit();
   void update_lease();
@@ -160,6 +163,8 @@ class Leader final : MemberOwner {
   std::deque<std::string> history_;
   LeaderCounters counters_;
   std::unique_ptr<Timer> ticker_;
+  std::unique_ptr<Timer> linger_;
+  bool lingers_ = false;
   Version committed_;  // kEverything: nothing waits
 };
 

@@ -121,7 +121,7 @@ void Member::on_completed(bool bulk, std::size_t chains) {
   owner_.on_progress(*this);
   if (state_ == State::kLost) return;
   check_caught_up();
-  pump(false);
+  owner_.on_batch_landed();
 }
 
 void Member::on_arrival() {

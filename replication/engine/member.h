@@ -32,6 +32,8 @@ class MemberOwner {
   virtual ~MemberOwner() = default;
   // More of it has landed, or was applied, or its lease has moved.
   virtual void on_progress(Member& member) = 0;
+  // It can take the next batch.
+  virtual void on_batch_landed() = 0;
   virtual void on_caught_up(Member& member) = 0;
   // It is over; the member does nothing more. `ended`: the backup's side is known to have given up the session.
   virtual void on_lost(Member& member, std::string_view cause, bool ended) = 0;
@@ -73,6 +75,8 @@ class Member final : PeerObserver {
 
   // Posts what is new, as far as the link takes it; a report too if `say_commit`.
   void pump(bool say_commit);
+  // It is sent what is new, as soon as a batch of its may go.
+  [[nodiscard]] bool ships() const { return up_ && state_ != State::kLost && !shipper_.held(); }
   void tick();
   void tell(const GroupView& view);
   void set_in_sync();

@@ -39,11 +39,16 @@ class Serving {
   }
   [[nodiscard]] Version committed() const { return {committed_.load(std::memory_order_seq_cst)}; }
 
-  // Somebody is told of what is appended, at once.
-  [[nodiscard]] bool has_followers() const { return has_followers_.load(std::memory_order_relaxed); }
+  // Who has appended must wake the replication thread: somebody follows, and no batch is under way whose end will make
+  // it look at the log anyhow. By the fence either who appended sees that it must, or the replication thread, which
+  // sets this before it looks, sees what was appended.
+  [[nodiscard]] bool wants_bell_after_append() const {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return wants_bell_.load(std::memory_order_seq_cst);
+  }
 
   // --- the replication thread ---
-  void set_has_followers(bool has) { has_followers_.store(has, std::memory_order_relaxed); }
+  void set_wants_bell(bool wants) { wants_bell_.store(wants, std::memory_order_seq_cst); }
   void set_service(Service service) { service_.store(service, std::memory_order_seq_cst); }
   void set_until(TimePoint until) { until_.store(until.time_since_epoch().count(), std::memory_order_seq_cst); }
   void set_committed(Version version) { committed_.store(version.value, std::memory_order_seq_cst); }
@@ -55,7 +60,7 @@ class Serving {
   std::atomic<Duration::rep> until_{0};
   std::atomic<std::uint64_t> committed_{0};
   std::atomic<std::uint64_t> alone_in_{0};
-  std::atomic<bool> has_followers_{false};
+  std::atomic<bool> wants_bell_{false};
 };
 
 }  // namespace lmc::replication

@@ -37,6 +37,7 @@ class Shipper {
   void begin(Sequence from);
   // Nothing behind it is posted.
   void hold_at(Sequence limit) { limit_ = limit; }
+  [[nodiscard]] bool held() const { return limit_.value != std::numeric_limits<std::uint64_t>::max(); }
   void release() { limit_ = {std::numeric_limits<std::uint64_t>::max()}; }
   // The backup's ring has room again behind this one.
   void on_applied(Sequence applied) { applied_ = std::max(applied_, applied); }

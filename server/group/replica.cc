@@ -108,7 +108,7 @@ net::Replicator::Committed Replica::committed() const {
 }
 
 void Replica::appended() {
-  if (node_->serving().has_followers()) reactor_.wake();
+  if (node_->serving().wants_bell_after_append()) reactor_.wake();
 }
 
 void Replica::wait(unsigned worker, store::Version version) {

@@ -155,7 +155,7 @@ void SimNode::execute(bool write, Done done, std::function<bool(std::optional<st
     session_.end_turn();
     if (!executed) return world.after(10us, [answer] { answer(Outcome::kRefused, std::nullopt); }), void();
     waiting_.push_back({version, std::move(value), std::move(answer)});
-    if (write) doorbell_->set(Micros(static_cast<std::int64_t>(world.pick(5))));
+    if (write && node_->serving().wants_bell_after_append()) doorbell_->set(Micros(static_cast<std::int64_t>(world.pick(5))));
     release_->set({});
   });
 }

@@ -32,7 +32,7 @@ class SendQueue {
  public:
   // `slots`: work requests that the queue takes.
   SendQueue(const Device& device, unsigned slots, unsigned inline_bytes, SendCounters& counters)
-      : device_(device), slots_(slots), free_(slots), inline_bytes_(inline_bytes), counters_(counters) {}
+      : device_(device), free_(slots), inline_bytes_(inline_bytes), counters_(counters) {}
 
   // Where the peer's regions are.
   void aim(const Keys& peer) { peer_ = peer; }
@@ -48,8 +48,7 @@ class SendQueue {
   Outcome submit(ibv_qp& queue_pair, std::span<const Write> chain);
 
   const Device& device_;
-  unsigned slots_;
-  unsigned free_;
+  unsigned free_;  // slots
   unsigned inline_bytes_;
   SendCounters& counters_;
   Keys peer_;
