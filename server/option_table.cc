@@ -279,7 +279,8 @@ constexpr auto kRows = std::to_array<OptionRow>({
      kUsed, set_fabric},
     {0, "ack", "<which>",
      "answer a write when no, one, or every in-sync backup has\n"
-     "it: none, one, all (default: all)",
+     "it: none (it has it within some milliseconds), one,\n"
+     "all (default: all)",
      kUsed, set_ack},
     {0, "read-only", nullptr, "a backup refuses what changes state", kUsed,
      [](const std::string&, Options& o) { o.group.read_only = true; }},
