@@ -13,7 +13,7 @@ namespace {
 
 using replication::Service;
 
-constexpr int kBeatsOfTerm = 10;
+constexpr int kBeatsOfTerm = 5;  // a lease outlives the loss of four
 constexpr std::chrono::milliseconds kStatusPeriod{500};
 
 replication::Ticket draw_ticket() {
