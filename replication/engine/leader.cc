@@ -153,6 +153,11 @@ void Leader::on_batch_landed() {
   collect();
 }
 
+bool Leader::copying() const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [](const auto& member) { return member->state() == Member::State::kCopying; });
+}
+
 void Leader::update_bell() {
   bool ships = false;
   bool may_post = false;

@@ -83,6 +83,7 @@ class Leader final : MemberOwner {
   // All that was told is committed.
   [[nodiscard]] bool drained() const { return committed_ >= told_.version; }
   [[nodiscard]] const Head& told() const { return told_; }
+  [[nodiscard]] std::chrono::microseconds copy_pause() const { return pacer_.pause(); }
   [[nodiscard]] Version committed() const override { return std::min(committed_, told_.version); }
   // For how long the backup has lacked what it lacks, microseconds, to the tick; 0: nothing for longer.
   [[nodiscard]] std::uint64_t lag_us(const Member& member) const;
@@ -109,6 +110,8 @@ class Leader final : MemberOwner {
 
   void on_progress(Member& member) override;
   void on_batch_landed() override;
+  [[nodiscard]] BulkPacer& pacer() override { return pacer_; }
+  [[nodiscard]] bool copying() const override;
   void on_caught_up(Member& member) override;
   void on_lost(Member& member, std::string_view cause, bool ended) override;
   void on_deposed(Epoch by) override;
@@ -164,6 +167,7 @@ class Leader final : MemberOwner {
   LeaderCounters counters_;
   std::unique_ptr<Timer> ticker_;
   std::unique_ptr<Timer> linger_;
+  BulkPacer pacer_;
   bool lingers_ = false;
   Version committed_;  // kEverything: nothing waits
 };

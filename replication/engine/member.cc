@@ -84,7 +84,7 @@ void Member::pump(bool say_commit) {
     const TimePoint now = around_.reactor.now();
     const bool wants_report = !shipper_.report_in_flight() && (say_commit || reports_.due(now));
     if (!news && !wants_report) return;
-    shipper_.post(*foreground_, wants_report ? reports_.next(report(), now) : std::string_view{});
+    shipper_.post(*foreground_, wants_report ? reports_.next(report(), now) : std::string_view{}, now);
     say_commit = false;
   }
 }
@@ -115,9 +115,10 @@ void Member::on_link_down(bool bulk, std::string_view cause) {
 void Member::on_completed(bool bulk, std::size_t chains) {
   if (bulk) {
     bulk_in_flight_ -= std::min(chains, bulk_in_flight_);
-    return go_on_copying();
+    return go_on_->set(owner_.pacer().next_pause());
   }
-  shipper_.on_completed(chains);
+  if (const auto took = shipper_.on_completed(chains, around_.reactor.now()))
+    owner_.pacer().on_landed(*took, owner_.copying());
   owner_.on_progress(*this);
   if (state_ == State::kLost) return;
   check_caught_up();
@@ -171,7 +172,7 @@ void Member::go_on_copying() {
     if (copy_.post_some(*bulk_))
       ++bulk_in_flight_;
     else
-      go_on_->set({});
+      go_on_->set(owner_.pacer().next_pause());
     return;
   }
   send(encode_message(Copying{copy_.sent_bytes(), copy_.left_bytes()}));

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "replication/engine/bulk_pacer.h"
 #include "replication/engine/copy_sender.h"
 #include "replication/engine/ledger_end.h"
 #include "replication/engine/messages.h"
@@ -34,6 +35,9 @@ class MemberOwner {
   virtual void on_progress(Member& member) = 0;
   // It can take the next batch.
   virtual void on_batch_landed() = 0;
+  // Of all members, since what one is sent slows down the others.
+  [[nodiscard]] virtual BulkPacer& pacer() = 0;
+  [[nodiscard]] virtual bool copying() const = 0;  // to some member
   virtual void on_caught_up(Member& member) = 0;
   // It is over; the member does nothing more. `ended`: the backup's side is known to have given up the session.
   virtual void on_lost(Member& member, std::string_view cause, bool ended) = 0;

@@ -68,12 +68,13 @@ void Shipper::add_entries(Sequence first, Sequence last) {
   }
 }
 
-void Shipper::post(Link& link, std::string_view report) {
+void Shipper::post(Link& link, std::string_view report, TimePoint now) {
   chain_.clear();
   const std::uint64_t bytes_before = counters_.bytes;
   const Sequence last = gather();
   add_entries({posted_.value + 1}, last);
-  ++(chain_.empty() ? counters_.reports : counters_.batches);
+  const std::optional<TimePoint> batch_posted = chain_.empty() ? std::nullopt : std::optional(now);
+  ++(batch_posted ? counters_.batches : counters_.reports);
   if (!report.empty()) {
     chain_.push_back({Region::kProgress, 0, report});
     ++reports_in_flight_;
@@ -81,7 +82,7 @@ void Shipper::post(Link& link, std::string_view report) {
   counters_.entries += last.value - posted_.value;
   counters_.writes += chain_.size();
   posted_ = last;
-  in_flight_.push_back({last, !report.empty(), counters_.bytes - bytes_before});
+  in_flight_.push_back({last, !report.empty(), counters_.bytes - bytes_before, batch_posted});
   link.post(chain_);
 }
 
@@ -91,12 +92,15 @@ std::uint64_t Shipper::unlanded_bytes() const {
   return bytes;
 }
 
-void Shipper::on_completed(std::size_t chains) {
+std::optional<Duration> Shipper::on_completed(std::size_t chains, TimePoint now) {
+  std::optional<Duration> took;
   for (; chains != 0 && !in_flight_.empty(); --chains) {
     landed_ = std::max(landed_, in_flight_.front().last);
     if (in_flight_.front().report) --reports_in_flight_;
+    if (in_flight_.front().batch_posted) took = now - *in_flight_.front().batch_posted;
     in_flight_.pop_front();
   }
+  return took;
 }
 
 }  // namespace lmc::replication

@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <optional>
 #include <vector>
 
+#include "replication/engine/lease.h"
 #include "replication/engine/ledger_end.h"
 #include "replication/fabric/fabric.h"
 
@@ -46,8 +48,9 @@ class Shipper {
   [[nodiscard]] bool has_news() const { return posted_ < end_of_news(); }
   // Posts one chain of what is new, with the report (if any) at its end; `report` may be empty, but then there must be
   // news. Only if may_post().
-  void post(Link& link, std::string_view report);
-  void on_completed(std::size_t chains);
+  void post(Link& link, std::string_view report, TimePoint now);
+  // How long the latest of these batches took; nothing: they were reports alone.
+  std::optional<Duration> on_completed(std::size_t chains, TimePoint now);
 
   [[nodiscard]] Sequence posted() const { return posted_; }
   // In the peer's memory. Note "ack point".
@@ -64,6 +67,7 @@ class Shipper {
     Sequence last;
     bool report;
     std::uint64_t bytes;
+    std::optional<TimePoint> batch_posted;
   };
   [[nodiscard]] Sequence end_of_news() const;
   // Log bytes and the entries behind posted_; returns the last entry of the chain.

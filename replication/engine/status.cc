@@ -71,6 +71,7 @@ void add_leader(StatusLines& out, const Leader& leader) {
   lines.add("announcements", leader.counters().announcements);
   lines.add("ring_waits", leader.counters().ring_waits);
   lines.add("backups_lost", leader.counters().members_lost);
+  lines.add("copy_pause_us", static_cast<std::uint64_t>(leader.copy_pause().count()));
   for (const auto& member : leader.members()) add_member(out, leader, *member);
   std::size_t number = 0;
   for (const std::string& event : leader.history()) lines.add("history:" + std::to_string(number++), event);
