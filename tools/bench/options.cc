@@ -46,7 +46,8 @@ po::options_description connection_options() {
   group.add_options()("server,s", po::value<std::string>()->default_value("127.0.0.1:11211"),
                       "HOST:PORT of the server")("unix", po::value<std::string>(),
                                                  "path of a unix socket, instead of --server")(
-      "protocol,P", po::value<std::string>()->default_value("text"), "text, meta or binary")(
+      "protocol,P", po::value<std::string>()->default_value("text"), "text, meta or binary; redis: RESP, sets only")(
+      "wait", po::value<std::uint32_t>()->default_value(0), "redis: each batch ends with a WAIT for so many replicas")(
       "connections,c", po::value<std::uint32_t>()->default_value(16), "connections, dealt out to the threads")(
       "threads,t", po::value<std::uint32_t>()->default_value(1), "threads of the generator")(
       "cpus", po::value<std::string>(), "CPUs of the threads, in turn: 1 or 2,3 or 4-7; default: anywhere");
@@ -169,7 +170,7 @@ protocol::Dialect parse_dialect(const std::string& text) {
   if (text == "text") return protocol::Dialect::kText;
   if (text == "meta") return protocol::Dialect::kMeta;
   if (text == "binary") return protocol::Dialect::kBinary;
-  refuse("protocol", text, "write text, meta or binary");
+  refuse("protocol", text, "write text, meta, binary or redis");
 }
 
 std::vector<unsigned> parse_cpus(const std::string& text) {
@@ -278,9 +279,15 @@ std::optional<Options> parse_options(int argc, char** argv) {
   Options options;
   Plan& plan = options.plan;
   plan.address = parse_address(given);
-  plan.dialect = parse_dialect(given["protocol"].as<std::string>());
+  plan.redis = given["protocol"].as<std::string>() == "redis";
+  if (!plan.redis) plan.dialect = parse_dialect(given["protocol"].as<std::string>());
   if (given.count("cpus") != 0) plan.cpus = parse_cpus(given["cpus"].as<std::string>());
   parse_load(given, plan);
+  plan.redis_replicas = given["wait"].as<std::uint32_t>();
+  if (plan.redis && plan.set_share < 1)
+    refuse("ratio", given["ratio"].as<std::string>(), "--protocol redis only knows sets: write 1:0");
+  if (plan.redis_replicas != 0 && !plan.redis)
+    refuse("wait", std::to_string(plan.redis_replicas), "only --protocol redis has it");
   parse_popularity(given, plan.popularity);
   plan.names = KeyNames(given["key-prefix"].as<std::string>(), Distribution(given["key-bytes"].as<std::string>()));
   plan.value_bytes = Distribution(given["value-bytes"].as<std::string>());

@@ -27,6 +27,8 @@ enum class Loop : std::uint8_t {
 struct Plan {
   Address address;
   protocol::Dialect dialect = protocol::Dialect::kText;
+  bool redis = false;                // RESP instead, sets only
+  std::uint32_t redis_replicas = 0;  // and each batch ends with a WAIT for so many; 0: none does
   std::uint32_t connections = 16;
   std::uint32_t threads = 1;
   std::vector<unsigned> cpus;  // thread i runs on cpus[i % size]; empty: anywhere

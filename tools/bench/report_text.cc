@@ -106,7 +106,7 @@ std::string load_in_words(const Plan& plan) {
   }
   char all[300];
   std::snprintf(all, sizeof(all), "%s, %u connections, %u threads, %s protocol, seed %llu", loop, plan.connections,
-                plan.threads, dialect_in_words(plan.dialect), whole(plan.seed));
+                plan.threads, plan.redis ? "redis" : dialect_in_words(plan.dialect), whole(plan.seed));
   return all;
 }
 

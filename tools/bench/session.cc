@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tools/bench/resp.h"
+
 namespace lmc::bench {
 namespace {
 
@@ -97,6 +99,7 @@ void Session::connect() {
 
 void Session::begin(std::uint32_t count, Moment moment) {
   begin_fills(moment);
+  const std::uint64_t begun_before = begun_;
   for (std::uint32_t i = 0; i < count && begun_ < quota_; ++i) {
     Moment own = moment;
     own.measured = moment.measured && begun_ >= warmup_quota_;
@@ -108,6 +111,7 @@ void Session::begin(std::uint32_t count, Moment moment) {
       append_get(own);
     }
   }
+  if (plan_.redis_replicas != 0 && begun_ != begun_before) resp::append_wait(plan_.redis_replicas, out_);
 }
 
 void Session::begin_fills(Moment moment) {
@@ -141,14 +145,15 @@ void Session::append_set(std::uint64_t id, Kind kind, Moment moment) {
   const std::uint64_t bytes = plan_.value_bytes.at(scatter(id ^ nonce ^ 0x73697a65));
   value_.clear();
   plan_.values.append({id, nonce, bytes}, value_);
-  protocol::RequestWriter writer(plan_.dialect, out_);
+  pending_.push({moment.intended_ns, 0, 0, 0, kind, moment.measured});
   KeyNames::Buffer name;
+  if (plan_.redis) return resp::append_set(plan_.names.spell(id, name), value_, out_);
+  protocol::RequestWriter writer(plan_.dialect, out_);
   writer.store(protocol::StoreMode::kSet,
                {.key = plan_.names.spell(id, name),
                 .value = value_,
                 .client_flags = 0,
                 .exptime = static_cast<std::int64_t>(plan_.ttl_s.at(scatter(id ^ 0x74746c)))});
-  pending_.push({moment.intended_ns, 0, 0, 0, kind, moment.measured});
 }
 
 void Session::flush() {
@@ -199,6 +204,7 @@ void Session::receive() {
 }
 
 void Session::parse(std::uint64_t now_ns) {
+  if (plan_.redis) return parse_redis(now_ns);
   Reply reply;
   while (in_begin_ < in_end_ && in_end_ - in_begin_ >= needed_) {
     const std::string_view input(in_.data() + in_begin_, in_end_ - in_begin_);
@@ -214,6 +220,25 @@ void Session::parse(std::uint64_t now_ns) {
     needed_ = 0;
     in_begin_ += parsed.consumed;
     on_reply(reply, now_ns);
+  }
+}
+
+// With WAIT a batch's sets are done when that is answered.
+void Session::parse_redis(std::uint64_t now_ns) {
+  using Answer = resp::Reply::Kind;
+  while (in_begin_ < in_end_) {
+    const std::string_view input(in_.data() + in_begin_, in_end_ - in_begin_);
+    const resp::Reply reply = resp::parse_reply(input);
+    if (reply.kind == Answer::kIncomplete) return;
+    const bool of_wait = reply.kind == Answer::kInteger;
+    if (reply.kind == Answer::kMalformed || (of_wait ? waiting_ == 0 : waiting_ == pending_.size()))
+      return close_with("unexpected answer: '" + std::string(input.substr(0, 60)) + "'");
+    in_begin_ += reply.consumed;
+    if (reply.kind == Answer::kError) fail(reply.text);
+    if (of_wait && reply.integer < plan_.redis_replicas) fail("too few replicas");
+    if (!of_wait) ++waiting_;
+    if (!of_wait && plan_.redis_replicas != 0) continue;
+    for (; waiting_ != 0; --waiting_) complete(now_ns);
   }
 }
 
@@ -317,11 +342,17 @@ void Session::fail(const Reply& reply) {
                              (reply.status != 0 ? " (status " + std::to_string(reply.status) + ")" : ""));
 }
 
+void Session::fail(std::string_view answer) {
+  count(pending_.front(), Count::kErrors);
+  measurements_.note_problem("the server answered an error: '" + std::string(answer.substr(0, 100)) + "'");
+}
+
 void Session::close_with(const std::string& problem) {
   measurements_.note_problem("connection " + std::to_string(index_) + ": " + problem);
   ::close(socket_);
   socket_ = -1;
   while (!pending_.empty()) count(pending_.pop(), Count::kErrors);
+  waiting_ = 0;
   while (!keys_.empty()) (void)keys_.pop();
   missed_.clear();
   out_.clear();

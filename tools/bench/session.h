@@ -69,6 +69,7 @@ class Session {
   void append_get(Moment moment);
   void append_set(std::uint64_t id, Kind kind, Moment moment);
   void parse(std::uint64_t now_ns);
+  void parse_redis(std::uint64_t now_ns);
   void on_reply(const protocol::Reply& reply, std::uint64_t now_ns);
   void on_get_reply(const protocol::Reply& reply, std::uint64_t now_ns);
   void on_hit(const protocol::Reply& reply);
@@ -77,6 +78,7 @@ class Session {
   void count(const Pending& operation, Count what, std::uint64_t by = 1);
   void count_hit_window(const Pending& operation, bool hit);
   void fail(const protocol::Reply& reply);
+  void fail(std::string_view answer);
   void close_with(const std::string& problem);
   void make_room();
 
@@ -104,6 +106,7 @@ class Session {
   std::uint64_t warmup_quota_;       // of them, not measured
   std::uint64_t window_keys_ = 0;    // keys a hit window has of this session
   std::uint64_t windowed_keys_ = 0;  // measured keys so far
+  std::uint32_t waiting_ = 0;        // Redis: sets that were answered, and whose WAIT was not
 };
 
 }  // namespace lmc::bench

@@ -6,6 +6,7 @@
     python3 tools/compare memory              resident bytes per item beyond key and value
     python3 tools/compare missratio           miss ratios of cache-aside loads, the same requests to all
     python3 tools/compare restart             time to the first answer after kill -9
+    python3 tools/compare replication         what replication costs, beside Redis and yrmcds; system calls; joins; reads
     python3 tools/compare all [--quick]       everything; --quick: toy sizes, to see that it works
 
 Figures are medians with half the range of the runs; targets are judged where there is a logmemcached. Each part writes
@@ -25,6 +26,7 @@ import latency
 import machine
 import memory
 import missratio
+import replication
 import restart
 from generator import Generator
 from servers import Binaries
@@ -38,6 +40,7 @@ PARTS = {
     "memory": memory.main,
     "missratio": missratio.main,
     "restart": restart.main,
+    "replication": replication.main,
 }
 
 
@@ -79,7 +82,7 @@ def parse(argv):
     parser.add_argument("--quick", action="store_true", help="toy sizes: checks that it works, its figures mean nothing")
     parser.add_argument("--rounds", type=int, help="alternating runs of each server (5; 2 seeds for miss ratios)")
     parser.add_argument("--duration", type=float, help="seconds of each run (3)")
-    parser.add_argument("--only", default="", metavar="REGEX", help="of cpu and missratio, only the groups or cases that match")
+    parser.add_argument("--only", default="", metavar="REGEX", help="of cpu, missratio and replication, only the groups or cases that match")
     parser.add_argument("--server-cpus", default="0", help="CPUs of the server (%(default)s); empty: anywhere")
     parser.add_argument("--bench-cpus", default="1", help="CPUs of the generator (%(default)s); empty: anywhere")
     parser.add_argument("--wait-quiet", type=float, default=0, metavar="SECONDS",
@@ -95,7 +98,7 @@ def main(argv):
     context = Context(arguments)
     parts = list(PARTS) if arguments.part == "all" else [arguments.part]
     if arguments.part == "all" and "logmemcached" not in context.binaries.paths:
-        parts.remove("restart")
+        parts = [part for part in parts if part not in ("restart", "replication")]
     missed = 0
     for part in parts:
         for table in PARTS[part](context):

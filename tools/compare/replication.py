@@ -1,0 +1,193 @@
+"""What replication costs a primary, beside a server without; against Redis and yrmcds; system calls; joins; reads."""
+
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from groups import LogMemcachedGroup, RedisGroup, YrmcdsGroup
+from tables import Table, Target, write_results
+
+SETS = ["-c", 16, "--ratio", "1:0", "--keys", 10_000, "--value-bytes", 100]
+PIPELINES = (1, 10, 50)
+COST = {("none", 1): 1.4, ("none", 50): 1.25, ("all", 1): 2.0, ("all", 50): 1.5}  # times the CPU without replication
+
+
+def run(context, group, options, seed=1):
+    return context.generator.run(group, [*group.options, *options, "--duration", context.duration_s, "--warmup",
+                                         context.duration_s / 5, "--seed", seed])
+
+
+def cost(context):
+    """CPU of the primary per set, with one backup."""
+    table = Table("Cost of replication on the primary", "CPU us per set (user + system of the whole process)",
+                  ["alone", "logmemcached"], "16 connections, 100-byte values, one backup over tcp, one worker each.")
+    with contextlib.ExitStack() as stack:
+        groups = {ack: stack.enter_context(LogMemcachedGroup(context, ack)) for ack in (None, "none", "all")}
+        for pipeline in PIPELINES:
+            for round_number in range(context.rounds):
+                for ack, group in groups.items():
+                    result = run(context, group, [*SETS, "-p", pipeline], round_number + 1)
+                    rows = [f"pipeline {pipeline}, ack={ack}"] if ack else [f"pipeline {pipeline}, ack={a}" for a in ("none", "all")]
+                    for row in rows:
+                        table.add(row, "logmemcached" if ack else "alone", result["server_cpu"]["us_per_operation"])
+                        context.note_noise(table, row, result)
+            print(f"compare: replication: cost at pipeline {pipeline} done", file=sys.stderr)
+    for (ack, pipeline), factor in COST.items():
+        table.set_target(f"pipeline {pipeline}, ack={ack}", Target(factor, "alone"))
+    return [table]
+
+
+def against_others(context):
+    """The same sets for each; all of them with one replica on this machine."""
+    speed = Table("Against Redis and yrmcds: time per set", "us of wall time per set, closed loop",
+                  ["redis", "yrmcds", "logmemcached"],
+                  "16 connections, 100-byte values, one replica. Waiting: Redis ends each batch with WAIT 1, we run with "
+                  "--ack=all; yrmcds cannot.")
+    tail = Table("Against Redis and yrmcds: p99 of a set", "us, closed loop", ["redis", "yrmcds", "logmemcached"])
+    kinds = [("not waiting", [lambda: RedisGroup(context, False), lambda: LogMemcachedGroup(context, "none")]),
+             ("waiting", [lambda: RedisGroup(context, True), lambda: LogMemcachedGroup(context, "all")])]
+    if not shutil.which("redis-server"):
+        print("compare: replication: no redis-server, so nothing to compare with", file=sys.stderr)
+        return []
+    if shutil.which("yrmcdsd"):
+        kinds[0][1].append(lambda: YrmcdsGroup(context))
+    else:
+        print("compare: replication: no yrmcds, so no figures of it (apt-get install yrmcds)", file=sys.stderr)
+    for kind, makers in kinds:
+        with contextlib.ExitStack() as stack:
+            groups = [stack.enter_context(make()) for make in makers]
+            for pipeline in PIPELINES:
+                row = f"{kind}, pipeline {pipeline}"
+                for round_number in range(context.rounds):
+                    for group in groups:
+                        result = run(context, group, [*SETS, "-p", pipeline], round_number + 1)
+                        speed.add(row, group.name, 1e6 / result["operations_per_s"])
+                        tail.add(row, group.name, result["latency_us"]["all"]["p99"])
+                        context.note_noise(speed, row, result)
+                for table in (speed, tail):
+                    table.set_target(row, Target(1.0, "redis"))
+            print(f"compare: replication: against others, {kind}: done", file=sys.stderr)
+    return [speed, tail]
+
+
+CALLS = ("recvfrom", "read", "readv", "sendto", "sendmsg", "write", "epoll_wait", "epoll_ctl")
+
+
+def count_calls(pid, work):
+    """System calls of the process meanwhile, by name."""
+    with tempfile.NamedTemporaryFile("r", prefix="lmc-compare-") as summary:
+        tracer = subprocess.Popen(["strace", "-f", "-c", "-o", summary.name, "-p", str(pid)], stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+        work()
+        tracer.send_signal(2)
+        tracer.wait(20)
+        counts = {}
+        for line in summary.read().splitlines():
+            words = line.split()
+            if words and words[-1] in CALLS:
+                counts[words[-1]] = int(words[3])
+        return counts
+
+
+def calls(context):
+    """Of the primary, counted under strace: so slowed down that batches differ, but not what a batch takes."""
+    table = Table("System calls of the primary", "per set; batches: of the ledger, by the shipper's own count", CALLS + ("batches", "doorbells"),
+                  "16 connections, --ack=all, one backup. What goes to the backup is sendmsg: one a batch.")
+    if not shutil.which("strace"):
+        print("compare: replication: no strace, so no system calls", file=sys.stderr)
+        return []
+    with LogMemcachedGroup(context, "all") as group:
+        for pipeline in PIPELINES:
+            row = f"pipeline {pipeline}"
+            done = {}
+
+            def work():
+                before = group.statistics()
+                result = context.generator.run(group, [*SETS, "-p", pipeline, "--duration", context.duration_s, "--warmup", 0])
+                done["sets"] = result["measured"]["sets"]
+                after = group.statistics()
+                for key in after:
+                    for what in ("batches", "doorbells"):
+                        if key.endswith(f":{what}"):
+                            done[what] = int(after[key]) - int(before[key])
+
+            counts = count_calls(group.pid, work)
+            for name in (*counts, "batches", "doorbells"):
+                table.add(row, name, counts.get(name, done.get(name, 0)) / done["sets"])
+    return [table]
+
+
+def join(context):
+    """p99 of sets at a steady rate, without and with a second backup being copied to."""
+    table = Table("Sets while a node joins", "us: p99 of sets, open loop", ["without", "logmemcached"],
+                  "--ack=all, one backup in sync; a second one joins.")
+    facts = Table("The join", "as said", ["logmemcached"])
+    megabytes = 60 if context.quick else 1000
+    load = ["-c", 16, "--ratio", "1:0", "--keys", 10_000, "--key-prefix", "fg:", "--rate", 5000, "--sleep"]
+    for round_number in range(max(2, context.rounds - 2)):
+        with LogMemcachedGroup(context, "all", memory_mb=3 * megabytes) as group:
+            context.generator.run(group, ["--keys", megabytes * 1000, "--value-bytes", 950, "--prefill-only"])
+            quiet = run(context, group, load, round_number + 1)
+            table.add("p99", "without", quiet["latency_us"]["all"]["p99"])
+            began, seen = time.monotonic(), {}
+            group.join()
+
+            def watch():
+                while group.in_sync() < 2:
+                    for key, value in group.statistics().items():
+                        if key.endswith(":copy_sent_bytes") and int(value) != seen.get(key, (0, 0))[0]:
+                            seen[key] = (int(value), time.monotonic() - began)
+                    time.sleep(0.02)
+                seen["done"] = time.monotonic() - began
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            while watcher.is_alive():
+                during = run(context, group, load, round_number + 1)
+                if watcher.is_alive() or "p99" not in facts.rows:
+                    table.add("p99", "logmemcached", during["latency_us"]["all"]["p99"])
+                    context.note_noise(table, "p99", during)
+            watcher.join()
+            sent, took = max((value for key, value in seen.items() if key != "done"), default=(0, 1))
+            facts.add("MB copied", "logmemcached", sent / 1e6)
+            facts.add("bulk MB/s", "logmemcached", sent / 1e6 / took)
+            facts.add("seconds until in sync", "logmemcached", seen["done"])
+    table.set_target("p99", Target(2.0, "without"))
+    print("compare: replication: join done", file=sys.stderr)
+    return [table, facts]
+
+
+def reads(context):
+    """A backup answers gets from its own memory."""
+    table = Table("Reads on a backup", "CPU us per get", ["alone", "logmemcached"], "16 connections, 100-byte values.")
+    load = ["-c", 16, "--ratio", "0:1", "--keys", 10_000, "--value-bytes", 100]
+    with LogMemcachedGroup(context, None) as alone, LogMemcachedGroup(context, "all") as group:
+        for each in (alone, group):
+            context.generator.run(each, ["--keys", 10_000, "--value-bytes", 100, "--prefill-only"])
+        for pipeline in PIPELINES:
+            row = f"pipeline {pipeline}"
+            for round_number in range(context.rounds):
+                for name, server in (("alone", alone.primary), ("logmemcached", group.backups[0])):
+                    result = context.generator.run(server, [*load, "-p", pipeline, "--duration", context.duration_s,
+                                                            "--warmup", context.duration_s / 5, "--seed", round_number + 1])
+                    table.add(row, name, result["server_cpu"]["us_per_operation"])
+                    context.note_noise(table, row, result)
+            table.set_target(row, Target(1.0, "alone"))
+    print("compare: replication: reads done", file=sys.stderr)
+    return [table]
+
+
+PARTS = {"cost": cost, "others": against_others, "calls": calls, "join": join, "reads": reads}
+
+
+def main(context):
+    tables = []
+    for name, part in PARTS.items():
+        if context.wants(name):
+            tables += part(context)
+            write_results(context.out, "replication", context.facts, tables)
+    return tables
