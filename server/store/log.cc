@@ -85,6 +85,10 @@ void Log::drop_claim(Appender& appender) {
 
 Version Log::draw_version() {
   const std::lock_guard guard(lock_);
+  return next_version();
+}
+
+Version Log::next_version() {
   const std::uint64_t next = arena_.head().version.load(std::memory_order_relaxed) + 1;
   arena_.head().version.store(next, std::memory_order_release);
   return {next};
@@ -92,12 +96,11 @@ Version Log::draw_version() {
 
 Version Log::hold_version(Appender& appender) {
   const std::lock_guard guard(lock_);
-  const std::uint64_t next = arena_.head().version.load(std::memory_order_relaxed) + 1;
-  arena_.head().version.store(next, std::memory_order_release);
+  const Version next = next_version();
   appender.holds_version = true;
   holders_.fetch_add(1, std::memory_order_relaxed);
-  appender.stamp.store(next, std::memory_order_relaxed);
-  return {next};
+  appender.stamp.store(next.value, std::memory_order_relaxed);
+  return next;
 }
 
 std::uint64_t Log::lowest_held(std::uint64_t next) const {
@@ -224,7 +227,9 @@ void Log::retire(SegmentId id) {
   const std::lock_guard guard(lock_);
   arena_.segment(id).state.store(SegmentState::kRetired, std::memory_order_relaxed);
   retired_.push_back({id, grace_.retire()});
-  announcer_.on_retired(id, {arena_.head().version.load(std::memory_order_relaxed)});
+  // With a version of its own: a follower finds here what this store buried without a word, expired items, and what it
+  // says of them from then on waits for a later version than it was told before.
+  if (announcer_.active()) announcer_.on_retired(id, next_version());
   retired_count_.store(static_cast<std::uint32_t>(retired_.size()), std::memory_order_relaxed);
 }
 

@@ -197,6 +197,7 @@ class Log {
   [[nodiscard]] std::atomic<std::uint32_t>& expiring_bytes(LogAddress address, UnixSeconds expiry) const;
 
   // All with lock_ held.
+  [[nodiscard]] Version next_version();
   // The lowest version that is held, or `next`.
   [[nodiscard]] std::uint64_t lowest_held(std::uint64_t next) const;
   [[nodiscard]] bool open_segment(Stream stream, std::uint32_t leave, Appender* appender);

@@ -98,6 +98,19 @@ class Work {
   std::mt19937_64 random_;
 };
 
+// The latest version that an answer about any of the keys, found or not, depends on.
+Version dependency_of_all(Cache& cache) {
+  Version latest;
+  cache.session.begin_turn(cache.now);
+  for (unsigned i = 0; i < 3000; ++i) {
+    cache.session.forget_dependency();
+    (void)cache.session.find(cache.session.hash("key" + std::to_string(i)));
+    latest = std::max(latest, cache.session.dependency());
+  }
+  cache.session.end_turn();
+  return latest;
+}
+
 void announce_to(Cache& original, std::vector<Copy*> copies, std::size_t most) {
   std::vector<Change> changes;
   const LogHead head = original.store.announce(most, changes);
@@ -134,6 +147,30 @@ TEST_CASE("a copy that follows from the beginning answers as the original, whate
     CHECK(original.store.counters().segments_compacted > 10);
     CHECK(original.store.counters().relocated_items > 10);
   }
+}
+
+TEST_CASE("no answer of a copy waits for a version that nobody draws: expired items go without a mutation") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  const std::string value = test::patterned(1000, 1);
+  NewItem expiring;
+  expiring.expiry = test::later(10);
+  for (unsigned i = 0; i < 200; ++i) (void)original.set("key" + std::to_string(i), value, expiring);
+  announce_to(original, {&copy}, 1000);
+  original.now = copy.cache.now = test::later(100);
+  for (unsigned i = 0; i < 200; ++i) CHECK_FALSE(original.get("key" + std::to_string(i)));
+  // The last mutation of all is told before the end of its turn, which is when segments without living items go.
+  original.session.begin_turn(original.now);
+  for (unsigned i = 0; i < 200; ++i)
+    (void)original.session.mutate(original.session.hash("another"), value.size(),
+                                  [&](Mutation& mutation) { (void)mutation.put({}, {{value}}); });
+  announce_to(original, {&copy}, 1000);
+  const std::uint64_t compacted = original.store.counters().segments_compacted;
+  original.session.end_turn();
+  announce_to(original, {&copy}, 1000);
+  CHECK(original.store.counters().segments_compacted > compacted);
+  CHECK(dependency_of_all(copy.cache) <= copy.cache.store.summary().version);
 }
 
 TEST_CASE("a copy that joins in the middle, while everything goes on, ends with the original's answers") {
