@@ -13,10 +13,11 @@ from differential.large import LargeRequests
 from differential.meta import MetaRequests
 from differential.session import Difference, Reached, Session
 from differential.text import Flushes, TextRequests
-from harness import settings
+from harness import settings, target
 from harness.server import Server
 
 _SEEDS = 60
+_SEEDS_OF_A_GROUP = 20
 _BATCHES = 30
 _ENOUGH_DIFFERENCES = 3  # then the rest of the seeds would say the same
 _BATCH_REQUESTS = [1, 2, 5, 20, 60, 200]
@@ -40,7 +41,7 @@ def oracle():
 
 
 def server_under_test():
-    return oracle() if settings.is_memcached() else Server()
+    return oracle() if settings.is_memcached() else target.start()
 
 
 class Differential(unittest.TestCase):
@@ -52,7 +53,7 @@ class Differential(unittest.TestCase):
         if not self.dialects:
             self.skipTest("the base class")
         undecided = different = 0
-        seeds = settings.seeds(_SEEDS)
+        seeds = settings.seeds(_SEEDS if settings.target() == "alone" else _SEEDS_OF_A_GROUP)
         for seed in seeds:
             if different == _ENOUGH_DIFFERENCES:
                 break

@@ -185,14 +185,7 @@ class Replication(GroupCase):
 
     def test_another_secret_is_refused(self):
         group = self.group(backups=0)
-        stranger = Group.__new__(Group)
-        stranger.directory = group.directory
-        stranger.secret_file = group.secret_file + ".other"
-        with open(os.open(stranger.secret_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write("the secret of another group\n")
-        stranger.options, stranger.nodes = list(map(str, _OPTIONS)), []
-        node = stranger.add("backup", group.primary)
-        self.addCleanup(node.server.kill)
+        node = group.add("backup", group.primary, secret_file=group.new_secret("other secret"))
         poll(lambda: "does not hold the group secret" in node.status().get("session_last_end", ""), "the refusal")
         self.assertEqual(group.primary.status()["in_sync"], "none")
 

@@ -8,7 +8,7 @@ for mg and ma: memcached refuses that only after it has read, counted or created
 
 import base64
 
-from .session import Cas, Step, Ttl, exactly, fixed
+from .session import Cas, Fetched, Step, Ttl, exactly, fixed
 
 _BAD_FLAG = b"CLIENT_ERROR invalid or duplicate flag\r\n"
 _BAD_FORMAT = b"CLIENT_ERROR bad command line format\r\n"
@@ -53,6 +53,8 @@ def answer(reader, side):
             read.append(Ttl(int(word[1:])))
         elif word[:1] == b"l":
             read.append("age")
+        elif word in (b"h0", b"h1"):
+            read.append(Fetched(word))
         else:
             read.append(word)
     return (*read, *value)
@@ -61,7 +63,7 @@ def answer(reader, side):
 def _debug(words):
     """ME key exp= la= cas= fetch= cls= size=: ages and sizes are each server's own."""
     fields = dict(word.split(b"=", 1) for word in words[2:])
-    return (words[0], words[1], Ttl(int(fields[b"exp"])), Cas(int(fields[b"cas"])), fields[b"fetch"], tuple(sorted(fields)))
+    return (words[0], words[1], Ttl(int(fields[b"exp"])), Cas(int(fields[b"cas"])), Fetched(fields[b"fetch"]), tuple(sorted(fields)))
 
 
 def reader_for(flags):

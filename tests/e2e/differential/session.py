@@ -2,12 +2,14 @@
 
 A Step is one request and the way to read its answer. Requests may need a CAS unique; each server hands out its own, so a
 step's bytes are made per side (Side.cas_of). Answers are read into tuples; inside them a Cas compares as a pattern (equal
-where the other's are equal, different where they differ), a Ttl within the clock's ticks, everything else exactly.
+where the other's are equal, different where they differ), a Ttl within the clock's ticks, Fetched unless the server under
+test is a backup, everything else exactly.
 """
 
 from typing import Any, Callable, NamedTuple
 
 from harness import binary, settings
+from harness.wire import Timeout
 
 _PIPELINE_DEADLINE_S = 60
 
@@ -18,6 +20,12 @@ class Cas(NamedTuple):
 
 class Ttl(NamedTuple):
     seconds: int
+
+
+class Fetched(NamedTuple):
+    """Whether somebody has read the item since it was stored: what the answering node knows of (harness/target.py)."""
+
+    word: bytes
 
 
 _TTL_TICKS = 2
@@ -53,7 +61,7 @@ class Reached(Exception):
 
 def without_own(answer):
     """An answer without what is each server's own."""
-    if isinstance(answer, (Cas, Ttl)):
+    if isinstance(answer, (Cas, Ttl, Fetched)):
         return type(answer).__name__
     return tuple(map(without_own, answer)) if isinstance(answer, tuple) else answer
 
@@ -143,7 +151,7 @@ class Session:
         cuts = self._cuts(sum(map(len, requests[0])))
         for side, asked in zip(self.sides, requests):
             stream = b"".join(asked) + b"mg " + mark + b" k\r\n"
-            answer = side.text.exchange(_cut(stream, cuts), lambda buffer: buffer.endswith(end))
+            answer = self._exchange(side, side.text, _cut(stream, cuts), end)
             if not answer.endswith(end):
                 raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection; its last "
                                  f"bytes: {answer[-300:]!r}\n{self._last(b'')}", (self._batch, 0))
@@ -167,7 +175,7 @@ class Session:
         for side, asked in zip(self.sides, requests):
             stop = binary.request(binary.NOOP, opaque=0xFFFFFFF0)
             tail = binary.HEADER.pack(0x81, binary.NOOP, 0, 0, 0, 0, 0, 0xFFFFFFF0, 0)
-            answer = side.binary.exchange(_cut(b"".join(asked) + stop, cuts), lambda buffer: buffer.endswith(tail))
+            answer = self._exchange(side, side.binary, _cut(b"".join(asked) + stop, cuts), tail)
             if not answer.endswith(tail):
                 raise Difference(f"{self._title}: batch {self._batch}: {side.server.path} closed the connection", (self._batch, 0))
             frames, rest = binary.parse(answer)
@@ -186,6 +194,12 @@ class Session:
             answers = [tuple(frame._replace(cas=Cas(frame.cas)) for frame in grouped.get(position, ())) for grouped in replies]
             self._compare(Step(None, None, key), requests[1][position], answers)
 
+    def _exchange(self, side, connection, pieces, end):
+        try:
+            return connection.exchange(pieces, lambda buffer: buffer.endswith(end))
+        except Timeout as timeout:
+            raise Timeout(f"{self._title}: batch {self._batch}: {side.server.path}: {timeout}") from None
+
     def run_odd(self, packet):
         """One packet that may end its connection, between a good one and a Quit. Sent as one: what a server has not read when it
         closes would turn its last words into a reset.
@@ -202,7 +216,7 @@ class Session:
 
     def compare_stats(self, names):
         """The named counters of plain `stats` must be equal."""
-        left, right = (side.text.stats() for side in self.sides)
+        left, right = (side.server.stats() for side in self.sides)
         differing = {name: (left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)}
         if differing:
             raise Difference(f"{self._title}: stats differ, (memcached's, ours): {differing}",
@@ -239,6 +253,8 @@ class Session:
             return known == right.number and back == left.number
         if isinstance(left, Ttl) and isinstance(right, Ttl):
             return (left.seconds < 0) == (right.seconds < 0) and abs(left.seconds - right.seconds) <= _TTL_TICKS
+        if isinstance(left, Fetched) and isinstance(right, Fetched):
+            return left == right or settings.target() == "backup"
         if isinstance(left, tuple) and isinstance(right, tuple):
             return len(left) == len(right) and all(map(self._same, left, right))
         return left == right

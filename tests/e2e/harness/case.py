@@ -1,9 +1,9 @@
-"""The base of tests that share one server: started before the first test of the class, stopped after the last."""
+"""The base of tests that share one server (LMC_TARGET: one node of a group): started before the first test of the class, stopped after the last."""
 
 import unittest
 
 from . import settings
-from .server import Server
+from .target import start
 
 
 def only_ours(reason):
@@ -19,7 +19,7 @@ class ServerCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(*cls.options)
+        cls.server = start(*cls.options)
 
     @classmethod
     def tearDownClass(cls):

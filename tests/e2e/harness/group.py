@@ -1,11 +1,14 @@
 """A replicated group: nodes on this machine, each a Server, and lmcctl to talk to them."""
 
 import os
+import signal
 import subprocess
 import tempfile
 
 from . import settings
-from .server import Server, free_port, poll
+from .server import Server, ServerFailed, free_port, poll
+
+_REPORTS = ("Sanitizer:", "runtime error:")
 
 
 def lmcctl_path():
@@ -23,10 +26,10 @@ def _host(number):
 
 
 class Node:
-    def __init__(self, group, role, primary=None, options=(), listen=None):
-        self.group = group
+    def __init__(self, group, role, primary=None, options=(), listen=None, secret_file=None):
+        self.secret_file = secret_file or group.secret_file
         self.address = listen or f"{_host(len(group.nodes))}:{free_port()}"
-        self.options = ["--replication-listen", self.address, "--group-secret-file", group.secret_file,
+        self.options = ["--replication-listen", self.address, "--group-secret-file", self.secret_file,
                         "--role", role, *options]
         if primary is not None:
             self.options += ["--primary", primary.address]
@@ -34,7 +37,7 @@ class Node:
         self.port = self.server.port
 
     def ctl(self, *words):
-        done = subprocess.run([lmcctl_path(), "--group-secret-file", self.group.secret_file, self.address, *words],
+        done = subprocess.run([lmcctl_path(), "--group-secret-file", self.secret_file, self.address, *words],
                               capture_output=True, text=True, timeout=settings.seconds(30))
         if done.returncode != 0:
             raise Refused(done.stderr.strip())
@@ -55,19 +58,30 @@ class Group:
 
     def __init__(self, backups=2, options=()):
         self.directory = tempfile.TemporaryDirectory(prefix="lmc-group-")
-        self.secret_file = os.path.join(self.directory.name, "secret")
-        with open(os.open(self.secret_file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write("the secret of a group in a test\n")
+        self.secret_file = self.new_secret("secret")
         self.options = list(options)
         self.nodes = []
-        self.primary = self.add("primary")
-        for _ in range(backups):
-            self.add("backup", self.primary)
-        self.await_in_sync()
+        self._servers = []
+        try:
+            self.primary = self.add("primary")
+            for _ in range(backups):
+                self.add("backup", self.primary)
+            self.await_in_sync()
+        except BaseException:
+            self.stop()
+            raise
 
-    def add(self, role, primary=None, listen=None, options=()):
-        node = Node(self, role, primary, [*self.options, *options], listen)
+    def new_secret(self, name):
+        """Writes a secret and returns the file."""
+        path = os.path.join(self.directory.name, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(f"the {name} of a group in a test\n")
+        return path
+
+    def add(self, role, primary=None, listen=None, options=(), secret_file=None):
+        node = Node(self, role, primary, [*self.options, *options], listen, secret_file)
         self.nodes.append(node)
+        self._servers.append(node.server)
         return node
 
     def await_in_sync(self, primary=None, backups=None, within=20):
@@ -84,8 +98,31 @@ class Group:
         poll(complete, f"{len(wanted)} backups in sync", within)
 
     def stop(self):
-        for node in self.nodes:
-            if node.server.process is not None and node.server.process.poll() is None:
-                node.server.kill()
-            node.server.remove_files()
+        """The end of a test. Whoever still runs must end well, and nobody's log may hold a sanitizer's report."""
+        problems = []
+        for server in self._servers:
+            problems += _end(server)
+        self._servers.clear()
         self.directory.cleanup()
+        if problems:
+            raise ServerFailed("\n".join(problems))
+
+
+def _end(server):
+    """Ends a node, which may have been killed or stopped by the test; returns what was wrong with it."""
+    problems = []
+    if server.running():
+        os.kill(server.pid, signal.SIGCONT)
+        server.process.terminate()
+        try:
+            if server.wait() != 0:
+                problems.append(f"pid {server.pid} ended with {server.process.returncode}")
+        except ServerFailed as failure:
+            problems.append(str(failure))
+    elif server.process.returncode not in (0, -signal.SIGKILL):
+        problems.append(f"pid {server.pid} had ended by itself with {server.process.returncode}")
+    log = server.log()
+    if problems or any(mark in log for mark in _REPORTS):
+        problems.append(f"the log of pid {server.pid}:\n{log[-20_000:]}")
+    server.remove_files()
+    return problems

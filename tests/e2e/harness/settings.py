@@ -4,6 +4,7 @@ LMC_SERVER      the server under test (default: Debian's memcached, which must p
 LMC_ORACLE      memcached 1.6.18, compared with (default: /usr/bin/memcached)
 LMC_TIME_SCALE  factor on every deadline: 1 for release builds, 5 or more under sanitizers (default 1)
 LMC_EFFORT      factor on the amount of random work (default 1; CI's sanitizer runs use less, a night run more)
+LMC_TARGET      whom the tests that can do so ask: alone (default), or of a primary with two backups, primary or backup
 LMC_SEED        one seed to repeat instead of the fixed list; printed by every failure of a random test
 """
 
@@ -21,6 +22,12 @@ def oracle_path():
 def is_memcached(path=None):
     """Whether the server (default: the one under test) is memcached itself, not ours."""
     return os.path.basename(path or server_path()) == "memcached"
+
+
+def target():
+    role = os.environ.get("LMC_TARGET", "alone")
+    assert role in ("alone", "primary", "backup"), f"LMC_TARGET is '{role}'"
+    return "alone" if is_memcached() else role
 
 
 def time_scale():
