@@ -20,20 +20,24 @@ class Refused(Exception):
 
 
 def _host(number):
-    """In the guest (tests/guest) each node has its own address, with an RDMA device; else all are on loopback."""
+    """In the guest (tests/guest) each node has its own address, with an RDMA device; without a network all are on loopback."""
     hosts = os.environ.get("LMC_GUEST_ADDRESSES", "127.0.0.1").split()
     return hosts[number % len(hosts)]
 
 
 class Node:
-    def __init__(self, group, role, primary=None, options=(), listen=None, secret_file=None):
+    def __init__(self, group, role, primary=None, options=(), listen=None, secret_file=None, number=None):
         self.secret_file = secret_file or group.secret_file
-        self.address = listen or f"{_host(len(group.nodes))}:{free_port()}"
+        self.number = len(group.nodes) if number is None else number
+        network = group.network
+        host = network.host(self.number) if network else _host(self.number)
+        self.address = listen or f"{host}:{free_port()}"
         self.options = ["--replication-listen", self.address, "--group-secret-file", self.secret_file,
                         "--role", role, *options]
         if primary is not None:
             self.options += ["--primary", primary.address]
-        self.server = Server(*self.options)
+        where = {"listen": (host,), "prefix": network.prefix(self.number)} if network else {}
+        self.server = Server(*self.options, **where)
         self.port = self.server.port
 
     def ctl(self, *words):
@@ -54,9 +58,10 @@ class Node:
 
 
 class Group:
-    """One primary and `backups` others, all in sync when it is made."""
+    """One primary and `backups` others, all in sync when it is made. With a Network each node is a host of it."""
 
-    def __init__(self, backups=2, options=()):
+    def __init__(self, backups=2, options=(), network=None):
+        self.network = network
         self.directory = tempfile.TemporaryDirectory(prefix="lmc-group-")
         self.secret_file = self.new_secret("secret")
         self.options = list(options)
@@ -78,8 +83,13 @@ class Group:
             file.write(f"the {name} of a group in a test\n")
         return path
 
-    def add(self, role, primary=None, listen=None, options=(), secret_file=None):
-        node = Node(self, role, primary, [*self.options, *options], listen, secret_file)
+    def restart(self, node, primary):
+        """A node whose process has ended comes back, empty, as a backup under its address."""
+        self.nodes.remove(node)
+        return self.add("backup", primary, node.address, number=node.number)
+
+    def add(self, role, primary=None, listen=None, options=(), secret_file=None, number=None):
+        node = Node(self, role, primary, [*self.options, *options], listen, secret_file, number)
         self.nodes.append(node)
         self._servers.append(node.server)
         return node

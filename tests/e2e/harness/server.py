@@ -49,9 +49,11 @@ class Server:
 
     `options` are passed behind -p and -l. `unix` listens on a socket file instead. `env` adds environment variables.
     `pinned_port` insists on one port (restarts that clients must find again); otherwise a lost race for a port is retried.
+    `prefix` goes before the command: words that execute it somewhere else, in the same process.
     """
 
-    def __init__(self, *options, path=None, listen=("127.0.0.1",), unix=False, env=None, pinned_port=None, user=True):
+    def __init__(self, *options, path=None, listen=("127.0.0.1",), unix=False, env=None, pinned_port=None, user=True,
+                 prefix=()):
         self.path = path or settings.server_path()
         self.options = [str(option) for option in options]
         self.listen = listen
@@ -61,6 +63,7 @@ class Server:
         self.log_path = os.path.join(self.directory, "log")
         self.port = pinned_port
         self._user = user
+        self._prefix = list(prefix)
         self.process = None
         attempts = 1 if pinned_port or unix else _START_ATTEMPTS
         for attempt in range(attempts):
@@ -70,7 +73,7 @@ class Server:
                 return
 
     def command_line(self):
-        arguments = [self.path]
+        arguments = [*self._prefix, self.path]
         if self._user and os.geteuid() == 0:
             arguments += ["-u", "root"]  # memcached refuses to run as root unless told to
         if self.socket_path:

@@ -1,0 +1,263 @@
+"""A replicated group whose packets are dropped: between two nodes, in one direction, between a primary and everybody."""
+
+import threading
+import time
+import unittest
+
+from harness import network, settings
+from harness.case import only_ours
+from harness.group import Group, Refused
+from harness.server import poll
+from harness.witness import Counting, Reader, Transcript
+from test_replication import GroupCase, end, write_for
+
+_TERM_MS = round(settings.seconds(500))
+_WITHIN = 60
+
+
+@only_ours("it replicates nothing")
+@unittest.skipUnless(network.available(), "no network namespaces, or no nftables, for this user here")
+class PartitionCase(GroupCase):
+    network = None
+
+    @classmethod
+    def setUpClass(cls):
+        if PartitionCase.network is None:
+            PartitionCase.network = network.Network()
+
+    def group(self, backups=2, options=(), term_ms=_TERM_MS):
+        group = Group(backups, ["-m", "64", "-t", "2", "--replication-timeout", str(term_ms), *options], self.network)
+        self.addCleanup(group.stop)
+        self.addCleanup(self.network.heal)
+        return group
+
+    def watch(self, group):
+        """Somebody who counts at the primary, and a reader at every node; what they saw is judged at the end."""
+        counting = Counting(group.primary.server)
+        readers = [Reader(node.server, counting) for node in group.nodes]
+        for thread in (counting, *readers):
+            thread.start()
+            self.addCleanup(thread.stop)
+        return counting, readers
+
+    def judge(self, counting, readers):
+        for thread in (counting, *readers):
+            thread.stop()
+        for reader in readers:
+            reader.join(settings.seconds(60))
+            self.assertIsNone(reader.stale)
+            self.assertGreater(reader.answers, 0)
+
+    def await_progress(self, writers):
+        before = [writer.operations for writer in writers]
+        poll(lambda: all(writer.operations > then for writer, then in zip(writers, before)), "writes go on", _WITHIN)
+
+
+class Backups(PartitionCase):
+    def check_a_backup_behind(self, fault):
+        """`fault` hits the link between the primary and the second backup."""
+        group = self.group()
+        primary, one, other = group.nodes
+        counting, readers = self.watch(group)
+        writers = write_for(0.3, primary.server, range(2))
+        epoch = int(primary.status()["epoch"])
+        fault()
+        poll(lambda: primary.status()["in_sync"] == one.address, "the set without it", _WITHIN)
+        self.assertGreater(int(primary.status()["epoch"]), epoch)
+        self.await_progress(writers)
+        self.network.heal()
+        group.await_in_sync(within=_WITHIN)
+        self.await_progress(writers)
+        end(writers)
+        self.judge(counting, readers)
+        self.check(primary.server, writers)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_a_backup_that_is_cut_off_leaves_and_comes_back(self):
+        self.check_a_backup_behind(lambda: self.network.cut(0, 2))
+
+    def test_a_backup_that_hears_nothing_leaves_and_comes_back(self):
+        self.check_a_backup_behind(lambda: self.network.drop(0, 2))
+
+    def test_a_backup_that_is_not_heard_leaves_and_comes_back(self):
+        self.check_a_backup_behind(lambda: self.network.drop(2, 0))
+
+    def test_a_backup_that_vanishes_without_a_word_leaves_and_comes_back_empty(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        writers = write_for(0.3, primary.server, range(2))
+        self.network.cut(0, 2)
+        other.server.kill()  # nobody hears of it: the links stay half open
+        poll(lambda: primary.status()["in_sync"] == one.address, "the set without it", _WITHIN)
+        self.await_progress(writers)
+        self.network.heal()
+        group.restart(other, primary)
+        group.await_in_sync(within=_WITHIN)
+        end(writers)
+        self.check(primary.server, writers)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_links_that_break_again_and_again_lose_nothing(self):
+        group = self.group()
+        counting, readers = self.watch(group)
+        writers = write_for(0.2, group.primary.server, range(2))
+        for turn in range(settings.effort(6, at_least=2)):
+            self.network.cut(0, 1 + turn % 2)
+            time.sleep(settings.seconds(0.3 * (1 + turn % 3)))  # shorter than a term, and longer
+            self.network.heal()
+            self.await_progress(writers)
+        group.await_in_sync(within=_WITHIN)
+        end(writers)
+        self.judge(counting, readers)
+        for node in group.nodes:
+            self.check(node.server, writers)
+
+    def test_a_client_of_a_backup_reads_what_it_wrote_while_another_is_cut_off(self):
+        group = self.group()
+        with group.nodes[1].server.connect(60) as connection:
+            for number in range(150):
+                if number == 50:
+                    self.network.cut(0, 2)
+                if number == 100:
+                    self.network.heal()
+                self.assertEqual(connection.set(b"own", b"%d" % number), b"STORED\r\n")
+                self.assertEqual(connection.get(b"own"), b"%d" % number)
+        group.await_in_sync(within=_WITHIN)
+
+    def test_answers_stay_in_order_while_a_backup_is_cut_off(self):
+        """At the primary and at the other backup nothing is lost; at the one cut off there may be an end, nothing else."""
+        group = self.group()
+        connections = [node.server.connect(60) for node in group.nodes]
+        for connection in connections:
+            self.addCleanup(connection.close)
+        transcripts = [Transcript(connection, b"node%d" % number) for number, connection in enumerate(connections)]
+        for turn in range(3):
+            for transcript in transcripts:
+                transcript.send(20)
+            if turn == 0:
+                self.network.cut(0, 2)
+            for number, transcript in enumerate(transcripts):
+                whole = transcript.receive()
+                self.assertTrue(transcript.expected.startswith(transcript.received), bytes(transcript.received[-300:]))
+                self.assertTrue(whole or number == 2, f"node {number} closed a connection")
+        self.network.heal()
+        group.await_in_sync(within=_WITHIN)
+
+    def test_a_stalled_backup_costs_the_primary_no_memory(self):
+        group = self.group(term_ms=round(settings.seconds(3000)))
+        primary = group.primary
+        writers = write_for(2, primary.server, range(4), (10_000, 30_000))  # until the memory of -m is in use
+        end(writers)
+        before = primary.server.resident_bytes()
+        floods = [threading.Thread(target=flood, args=(primary.server, 5), daemon=True) for _ in range(4)]
+        self.network.cut(0, 2)
+        for thread in floods:
+            thread.start()
+        peak = before
+        deadline = time.monotonic() + settings.seconds(60)
+        while any(thread.is_alive() for thread in floods):
+            self.assertLess(time.monotonic(), deadline, "the primary goes on")
+            peak = max(peak, primary.server.resident_bytes())
+            time.sleep(0.02)
+        if not settings.sanitized():
+            self.assertLess(peak - before, 48 << 20)
+        poll(lambda: group.nodes[2].address not in primary.status()["in_sync"], "the set without it", _WITHIN)
+        self.network.heal()
+        group.await_in_sync(within=_WITHIN)
+
+
+def flood(server, seconds):
+    """Writes without waiting for answers, as fast as they are taken."""
+    value = b"v" * 50_000
+    until = time.monotonic() + settings.seconds(seconds)
+    try:
+        with server.connect(60) as connection:
+            number = 0
+            while time.monotonic() < until:
+                number += 1
+                connection.send(b"set flood%d 0 0 50000 noreply\r\n%s\r\n" % (number % 500, value))
+            connection.ask(b"mn\r\n")
+    except (OSError, EOFError):
+        pass
+
+
+class Primaries(PartitionCase):
+    def test_a_primary_cut_off_from_all_is_replaced_and_what_it_had_not_committed_goes(self):
+        """Without a coordinator it goes on alone when its backups have not answered for two terms; until then, nothing."""
+        term_ms = round(settings.seconds(2000))
+        group = self.group(term_ms=term_ms)
+        primary, one, other = group.nodes
+        writers = write_for(0.3, primary.server, range(2))
+        end(writers)
+        held = primary.server.connect(60)
+        self.assertEqual(held.set(b"key", b"old"), b"STORED\r\n")
+        cut_at = time.monotonic()
+        self.network.cut(0, 1)
+        self.network.cut(0, 2)
+        held.send(b"set key 0 0 4\r\nlost\r\n")
+        one.ctl("promote")
+        poll(lambda: one.serves() == "all", "the promoted one serves", _WITHIN)
+        with one.server.connect(60) as connection:
+            self.assertEqual(connection.get(b"key"), b"old")
+            self.assertEqual(connection.set(b"key", b"new"), b"STORED\r\n")
+        self.network.heal()
+        try:
+            answer = held.read_line()
+        except (EOFError, OSError):
+            answer = b""
+        if time.monotonic() - cut_at < 1.8 * term_ms / 1000:
+            self.assertEqual(answer, b"", "it acknowledged what no backup had")
+        held.close()
+        group.await_in_sync(one, within=_WITHIN)
+        for node in group.nodes:
+            with node.server.connect(60) as connection:
+                self.assertEqual(connection.get(b"key"), b"new")
+            self.check(node.server, writers)
+
+    def test_a_primary_that_one_backup_cannot_reach_hears_of_its_replacement_from_the_other(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        counting, readers = self.watch(group)
+        writers = write_for(0.3, primary.server, range(2))
+        self.network.cut(0, 1)
+        promoted = False
+        try:
+            one.ctl("promote")
+            promoted = True
+        except Refused as refused:  # it had left the set before
+            self.assertIn("not in sync", str(refused))
+        if promoted:
+            counting.server = one.server
+            poll(lambda: primary.status()["role"] != "primary", "the old one is deposed", _WITHIN)
+        self.network.heal()
+        end(writers)
+        leads = one if promoted else primary
+        group.await_in_sync(leads, within=_WITHIN)
+        counting.server = leads.server
+        self.judge(counting, readers)
+        self.check(leads.server, writers)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_a_primary_that_vanishes_without_a_word_is_replaced(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        counting, readers = self.watch(group)
+        writers = write_for(0.3, primary.server, range(2))
+        self.network.cut(0, 1)
+        self.network.cut(0, 2)
+        primary.server.kill()
+        end(writers)
+        one.ctl("promote")
+        counting.server = one.server
+        group.await_in_sync(one, [other], within=_WITHIN)
+        self.network.heal()
+        group.restart(primary, one)
+        group.await_in_sync(one, within=_WITHIN)
+        self.judge(counting, readers[1:])
+        self.check(one.server, writers)
+        self.assert_equal_answers(group.nodes, writers[:1])
+
+
+if __name__ == "__main__":
+    network.enter()
+    unittest.main()
