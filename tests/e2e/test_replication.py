@@ -180,14 +180,6 @@ class Replication(GroupCase):
             one.ctl("fence", "1")
         with self.assertRaisesRegex(Refused, "no such command"):
             primary.ctl("dance")
-        small = group.add("backup", primary, options=["-m", "64"])
-        poll(lambda: "bytes of memory" in small.status().get("session_last_end", ""), "the refusal of another -m")
-
-    def test_another_secret_is_refused(self):
-        group = self.group(backups=0)
-        node = group.add("backup", group.primary, secret_file=group.new_secret("other secret"))
-        poll(lambda: "does not hold the group secret" in node.status().get("session_last_end", ""), "the refusal")
-        self.assertEqual(group.primary.status()["in_sync"], "none")
 
     def test_what_is_written_to_a_backup_is_the_primary_s(self):
         group = self.group()
