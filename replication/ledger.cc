@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstddef>
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::replication {
 
 namespace {
@@ -68,7 +70,7 @@ EntryState read_entry(CheckedPlace place, Epoch epoch, Sequence sequence, Entry&
   const CheckedBytes bytes = copy_of(place);
   const auto layout = std::bit_cast<Layout>(bytes);
   if (layout.sequence != sequence.value || layout.epoch != epoch.value) return EntryState::kNotYet;
-  if (!is_sealed(bytes)) return EntryState::kNotYet;
+  if (!is_sealed(bytes) && !deliberately(Bug::kTornEntries)) return EntryState::kNotYet;
   if (!is_of_a_kind(layout)) return EntryState::kInvalid;
   out = entry_of(layout);
   return EntryState::kEntry;

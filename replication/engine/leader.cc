@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::replication {
 
 namespace {
@@ -150,7 +152,7 @@ void Leader::on_linger_over() {
 void Leader::on_batch_landed() {
   if (lingers_) return;
   around_.serving.set_wants_bell(true);
-  collect();
+  if (!deliberately(Bug::kLostBell)) collect();
 }
 
 bool Leader::copying() const {
@@ -207,6 +209,7 @@ void Leader::recount() {
   };
   for (const auto& [address, must_have] : entering_) add(address);
   for (const std::string& address : proposed_) add(address);
+  if (deliberately(Bug::kUncountedLoss)) std::erase_if(counted_, [this](const auto& each) { return !find(each); });
 }
 
 bool Leader::counts(const std::string& address) const {
@@ -214,6 +217,7 @@ bool Leader::counts(const std::string& address) const {
 }
 
 Sequence Leader::landed_where_it_counts() const {
+  if (deliberately(Bug::kEarlyAcknowledgement)) return ledger_.last();
   if (around_.settings.ack == Ack::kAll) {
     Sequence landed = ledger_.last();
     for (const std::string& address : counted_) {
@@ -251,6 +255,7 @@ void Leader::update_lease() {
     const Member* member = find(address);
     until = std::min(until, member != nullptr ? member->reports().lease().held_until() : TimePoint{});
   }
+  if (deliberately(Bug::kServesPastLease)) until = TimePoint::max();
   around_.serving.set_until(until);
   const bool serves = until > around_.reactor.now();
   owner_.on_commit();
@@ -264,6 +269,7 @@ void Leader::update_readers() {
     if (const auto readers = member->readers_past()) past = std::min(past, *readers);
   for (const auto& [address, absence] : absent_)
     if (view_.in_set(address)) past = std::min(past, absence.readers_past);
+  if (deliberately(Bug::kReuseWithoutWaiting)) past = ledger_.last();
   std::uint64_t number = 0;
   while (!retirements_.empty() && retirements_.front().at <= past) {
     number = retirements_.front().number;
@@ -332,6 +338,7 @@ void Leader::on_lost(Member& member, std::string_view cause, bool ended) {
     absent_[member.address()] = {ended ? TimePoint{} : member.reports().lease().given_until(),
                                  member.reports().received().readers_past};
   forget(member);
+  if (deliberately(Bug::kUncountedLoss)) recount();
   change_set();
 }
 
@@ -386,7 +393,8 @@ void Leader::change_set() {
   });
   for (const auto& [address, must_have] : entering_) {
     const Member* member = find(address);
-    if (!next.has(address) && member != nullptr && member->shipper().landed() >= must_have)
+    const bool has_it = member != nullptr && member->shipper().landed() >= must_have;
+    if (!next.has(address) && member != nullptr && (has_it || deliberately(Bug::kEarlyInSync)))
       next.in_sync.push_back(address);
   }
   if (next.in_sync == view_.in_sync) return;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::replication {
 
 namespace {
@@ -189,6 +191,10 @@ void Member::begin_indexing() {
     const auto part = all.begin() + static_cast<std::ptrdiff_t>(at);
     send(
         encode_message(Segments{{part, part + static_cast<std::ptrdiff_t>(std::min(kSegmentsPart, all.size() - at))}}));
+  }
+  if (deliberately(Bug::kCopyWithoutFence)) {
+    copied_to_ = ledger_.end();
+    copied_head_ = owner_.head();
   }
   send(encode_message(Begin{copied_to_, copied_head_}));
   if (state_ == State::kLost) return;

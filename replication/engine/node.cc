@@ -7,6 +7,8 @@
 
 #include "replication/engine/status.h"
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::replication {
 
 namespace {
@@ -147,8 +149,10 @@ void Node::lead(const GroupView& view, const std::map<std::string, Sequence>& po
 void Node::step_down(const std::string& why) {
   if (role_ == Role::kNone) return;
   outside_.say("no longer " + std::string(name_of(role_)) + ": " + why);
-  serving_.set_service(Service::kNothing);
-  serving_.set_until({});
+  if (!deliberately(Bug::kServesOldData)) {
+    serving_.set_service(Service::kNothing);
+    serving_.set_until({});
+  }
   role_ = Role::kNone;
   inviter_->cancel();
   if (leader_) {
@@ -404,7 +408,7 @@ void Node::demote(AnswerTo answer) {
 
 Answer Node::fence(Epoch epoch) {
   if (epoch <= seen_) return refuse("has seen epoch " + std::to_string(seen_.value));
-  step_down("fenced by epoch " + std::to_string(epoch.value));
+  if (!deliberately(Bug::kForgetfulEpoch)) step_down("fenced by epoch " + std::to_string(epoch.value));
   see_without_primary(epoch);
   return {true, describe_position(applier_.sound(), applier_.position())};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replication/deliberate_bugs.h"
 #include "replication/engine/report.h"
 
 namespace lmc::replication {
@@ -72,7 +73,9 @@ void Shipper::post(Link& link, std::string_view report, TimePoint now) {
   chain_.clear();
   const std::uint64_t bytes_before = counters_.bytes;
   const Sequence last = gather();
+  const auto log_writes = static_cast<std::ptrdiff_t>(chain_.size());
   add_entries({posted_.value + 1}, last);
+  if (deliberately(Bug::kEntriesBeforeBytes)) std::rotate(chain_.begin(), chain_.begin() + log_writes, chain_.end());
   const std::optional<TimePoint> batch_posted = chain_.empty() ? std::nullopt : std::optional(now);
   ++(batch_posted ? counters_.batches : counters_.reports);
   if (!report.empty()) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::replication {
 
 namespace {
@@ -285,7 +287,10 @@ void Standby::on_view(const GroupView& view) {
 void Standby::update_serving() {
   const bool in_sync =
       up_ && state_ == State::kFollowing && in_sync_since_ && applier_.position().epoch >= *in_sync_since_;
-  around_.serving.set_until(in_sync ? reports_->lease().held_until() : TimePoint{});
+  if (!in_sync && deliberately(Bug::kServesOldData)) return;
+  TimePoint until = in_sync ? reports_->lease().held_until() : TimePoint{};
+  if (in_sync && (deliberately(Bug::kReadsWithoutLease) || deliberately(Bug::kServesOldData))) until = TimePoint::max();
+  around_.serving.set_until(until);
   around_.serving.set_service(in_sync ? Service::kReads : Service::kNothing);
   owner_.on_commit();
 }

@@ -3,6 +3,8 @@
 #include <sstream>
 #include <utility>
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::replication {
 
 std::string describe_position(bool has_copy, const Position& position) {
@@ -34,6 +36,7 @@ void Takeover::begin() {
   others.push_back(old_.primary);
   std::erase(others, around_.settings.address);
   std::erase(others, std::string());
+  if (deliberately(Bug::kTakeoverWithoutFence)) others.clear();
   for (const std::string& address : others) {
     ++awaited_;
     errands_.push_back(std::make_unique<Errand>(
@@ -61,7 +64,7 @@ void Takeover::on_answer(const std::string& address, const std::optional<Answer>
 void Takeover::check() {
   const TimePoint now = around_.reactor.now();
   if (awaited_ != 0 || !done_) return;
-  if (old_primary_until_ >= now) {
+  if (old_primary_until_ >= now && !deliberately(Bug::kTakeoverWithoutPatience)) {
     return lease_over_->set(to_microseconds(old_primary_until_ - now) + std::chrono::microseconds(1));
   }
   std::exchange(done_, nullptr)(std::move(fenced_));

@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::sim {
 
 using replication::Service;
@@ -119,7 +121,9 @@ void SimNode::on_room_wanted() {
 
 void SimNode::release() {
   std::erase_if(waiting_, [this](Waiting& waiting) {
-    if (!node_->serving().may_serve(network_.world().now()) || node_->committed() < waiting.version) return false;
+    if (!node_->serving().may_serve(network_.world().now())) return false;
+    if (node_->committed() < waiting.version && !replication::deliberately(replication::Bug::kUncommittedAnswers))
+      return false;
     network_.world().after(10us, [done = std::move(waiting.done), value = std::move(waiting.value)]() mutable {
       done(Outcome::kDone, std::move(value));
     });
@@ -155,7 +159,8 @@ void SimNode::execute(bool write, Done done, std::function<bool(std::optional<st
     session_.end_turn();
     if (!executed) return world.after(10us, [answer] { answer(Outcome::kRefused, std::nullopt); }), void();
     waiting_.push_back({version, std::move(value), std::move(answer)});
-    if (write && node_->serving().wants_bell_after_append()) doorbell_->set(Micros(static_cast<std::int64_t>(world.pick(5))));
+    if (write && node_->serving().wants_bell_after_append())
+      doorbell_->set(Micros(static_cast<std::int64_t>(world.pick(5))));
     release_->set({});
   });
 }

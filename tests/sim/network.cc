@@ -4,6 +4,8 @@
 #include <atomic>
 #include <deque>
 
+#include "replication/deliberate_bugs.h"
+
 namespace lmc::sim {
 
 using replication::kRegions;
@@ -179,7 +181,10 @@ class SimLink final : public Link {
     end_->post(chain);
   }
   // After this nothing lands here; what was posted from here may have.
-  void revoke() override { close(); }
+  void revoke() override {
+    if (!replication::deliberately(replication::Bug::kRevokeInVain)) return close();
+    end_->observer = nullptr;  // and the peer goes on writing
+  }
   void close() override {
     end_->observer = nullptr;
     if (end_->down) return;

@@ -90,13 +90,14 @@ class RedisGroup:
 
     def _start(self, port, *options):
         self.processes.append(subprocess.Popen(
-            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            ["redis-server", "--dir", self.directory, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
              "--repl-diskless-sync-delay", "0", *options], stdout=subprocess.DEVNULL))
 
     def _ask(self, *words):
         return subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, check=False).stdout
 
     def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="lmc-compare-")  # it leaves a dump of what its replica was sent
         self.port = free_port()
         self._start(self.port)
         _poll(lambda: "PONG" in self._ask("PING"), "redis")
@@ -108,6 +109,7 @@ class RedisGroup:
         for process in reversed(self.processes):
             process.terminate()
             process.wait(START_LIMIT_S)
+        shutil.rmtree(self.directory)
 
     @property
     def address(self):

@@ -1,0 +1,42 @@
+// Bugs that the simulator switches on, one at a time, to show that its checks would find them (tests/sim/bugs.cc). Each
+// leaves out one rule of NOTES.md at the place where the rule is kept. In every other build there are none: what
+// deliberately() guards is not even compiled in.
+#pragma once
+
+#include <cstdint>
+
+namespace lmc::replication {
+
+enum class Bug : std::uint8_t {
+  kNone,
+  kEarlyAcknowledgement,     // a write counts as committed before any backup has it
+  kUncountedLoss,            // a lost backup is not waited for, before an epoch says that it is out
+  kEntriesBeforeBytes,       // the ledger is posted before the bytes that it announces
+  kTornEntries,              // an entry is applied though its checksum is wrong
+  kReuseWithoutWaiting,      // segments are used again before all backups have given them up
+  kEarlyInSync,              // a newcomer is in sync before it has what was written meanwhile
+  kCopyWithoutFence,         // a copy is taken to be as new as its end, not as its last round's begin
+  kReadsWithoutLease,        // a backup answers though it may have been dropped
+  kServesPastLease,          // a primary answers though it may have been replaced
+  kServesOldData,            // a deposed node answers from what it has, before it has joined again
+  kTakeoverWithoutFence,     // a new primary does not fence the others
+  kTakeoverWithoutPatience,  // a new primary does not wait until the old one's lease is over
+  kForgetfulEpoch,           // a fenced node still takes part in the epoch that is over
+  kLostBell,                 // what is appended while a batch is under way is forgotten until the next tick
+  // Of the simulator's own parts, that stand for the fabric and the workers:
+  kRevokeInVain,        // late writes of a revoked link land
+  kUncommittedAnswers,  // answers leave before what they depend on is committed
+};
+
+#ifdef LMC_DELIBERATE_BUGS
+inline Bug the_bug = Bug::kNone;
+[[nodiscard]] inline bool deliberately(Bug bug) {
+  return bug == the_bug;
+}
+#else
+[[nodiscard]] constexpr bool deliberately(Bug) {
+  return false;
+}
+#endif
+
+}  // namespace lmc::replication
