@@ -92,6 +92,7 @@ Surroundings Node::surroundings() {
 void Node::recall(Epoch seen, const GroupView& view) {
   seen_ = seen;
   view_ = view;
+  know(view_);
 }
 
 void Node::see(Epoch epoch, const GroupView& view) {
@@ -117,7 +118,15 @@ void Node::know(const GroupView& view) {
 
 // --- roles ---
 
+// A primary that ended has nothing left, and its backups have everything: if it began anew, they would copy nothing.
 void Node::start_primary() {
+  if (!known_.empty()) {
+    const std::string other =
+        view_.primary.empty() || view_.primary == settings_.address ? *known_.begin() : view_.primary;
+    outside_.say("was in a group with " + other + " and does not begin anew without it: follows it; " +
+                 "`lmcctl promote` makes a node primary, and without its state file this one begins anew");
+    return follow(other);
+  }
   const Epoch epoch = next_term(seen_);
   lead({epoch, settings_.address, {}}, {});
 }

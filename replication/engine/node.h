@@ -73,6 +73,7 @@ class Node final : LeaderOwner, StandbyOwner {
 
   // What remember() was given last, before anything else.
   void recall(Epoch seen, const GroupView& view);
+  // Begins a group, or follows the one that recall() knows of.
   void start_primary();
   void start_backup(const std::string& primary);
   // A control connection that came.

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 import unittest
 
@@ -80,6 +81,25 @@ class Replication(GroupCase):
                 self.check(one.server, writers)
                 self.assert_equal_answers([one, other], writers[:1])
                 group.stop()
+
+    def test_a_primary_that_is_started_again_does_not_begin_anew(self):
+        with tempfile.TemporaryDirectory() as directory:
+            state = ["--group-state-file", os.path.join(directory, "state")]
+            group = self.group(backups=0, options=state)
+            group.options = list(map(str, _OPTIONS))
+            backup = group.add("backup", group.primary)
+            group.await_in_sync()
+            writers = write_for(0.3, group.primary.server, range(_WRITERS))
+            group.primary.server.kill()
+            end(writers)
+            again = group.add("primary", listen=group.primary.address, options=state)  # as a supervisor would
+            poll(lambda: "does not begin anew" in again.server.log(), "the restarted primary says why")
+            self.assertEqual(again.serves(), "nothing")
+            self.assertIn("primary of epoch", backup.ctl("promote"))
+            group.nodes.remove(group.primary)
+            group.await_in_sync(backup, [again])
+            self.check(backup.server, writers)
+            self.assert_equal_answers([backup, again], writers[:1])
 
     def test_kill_a_backup_under_load_and_bring_it_back(self):
         group = self.group()
