@@ -1,6 +1,7 @@
 #include "replication/engine/leader.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "replication/deliberate_bugs.h"
 
@@ -12,6 +13,7 @@ namespace {
 constexpr std::uint64_t kRingReserve = 64;
 constexpr std::uint64_t kLeastRoom = 16;
 constexpr std::size_t kHistory = 32;
+constexpr Sequence kNever{std::numeric_limits<std::uint64_t>::max()};
 constexpr Duration kLinger = std::chrono::milliseconds(1);  // with --ack=none; a reactor's timers are not finer
 
 }  // namespace
@@ -347,9 +349,18 @@ void Leader::on_deposed(Epoch by) {
 }
 
 void Leader::on_caught_up(Member& member) {
-  if (!entering_.try_emplace(member.address(), ledger_.last()).second) return;
+  const auto [entering, is_new] = entering_.try_emplace(member.address(), kNever);
+  if (!is_new) return;
   recount();
   update_commit();
+  // Only now do answers wait for it; what was answered before must be among what it is to have.
+  announce_all(nullptr);
+  if (wants_collect_) {  // there is no room to say it in: another time
+    entering_.erase(entering);
+    recount();
+    return update_commit();
+  }
+  entering->second = ledger_.last();
   update_lease();
   change_set();
 }

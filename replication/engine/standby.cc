@@ -124,6 +124,10 @@ void Standby::end_session(std::string_view cause, bool by_peer) {
   if (!control_) return;
   last_cause_ = cause;
   if (!fenced_) around_.say("session with " + primary_ + " ended: " + last_cause_);
+  // Before the primary can hear of it: it waits for no lease of a backup whose session has ended.
+  const bool had_served = in_sync_since_.has_value();
+  in_sync_since_.reset();
+  update_serving();
   given_until_ =
       by_peer && state_ != State::kSeeking ? TimePoint{} : std::max(given_until_, reports_->lease().given_until());
   control_->close();
@@ -135,9 +139,6 @@ void Standby::end_session(std::string_view cause, bool by_peer) {
   reports_ = std::make_unique<Reports>(times_);
   if (state_ == State::kFollowing) pause_ = kFirstPause;
   state_ = State::kSeeking;
-  const bool had_served = in_sync_since_.has_value();
-  in_sync_since_.reset();
-  update_serving();
   if (had_served) owner_.on_service_lost();
   if (fenced_) return;
   retry_->set(to_microseconds(pause_));
