@@ -9,7 +9,6 @@ namespace lmc::replication::verbs {
 namespace {
 
 constexpr unsigned kSendSlots = 1024;
-constexpr unsigned kInlineBytes = 64;  // a ledger entry, a report
 constexpr unsigned kPolledAtOnce = 32;
 constexpr unsigned kPassCompletions = 512;  // before others are looked after
 constexpr std::uint8_t kShortTime = 7;      // as a code of waiting for receives: 120 us
@@ -24,7 +23,7 @@ unsigned receive_slots(const Device& device) {
 
 // One more send than there are slots: the keys.
 QueueSizes sizes(const Device& device) {
-  return {send_slots(device) + 1, receive_slots(device), kInlineBytes};
+  return {send_slots(device) + 1, receive_slots(device), device.inline_bytes()};
 }
 
 template <typename T>
@@ -55,7 +54,7 @@ Connection::Connection(const Device& device, CmId id, const ExposedMemory& expos
           device.context(), static_cast<int>(sizes(device).sends + sizes(device).receives), &device.wake_ups(), owner)),
       mine_region_(register_memory(device.domain(), bytes_of(mine_), RemoteAccess::kNone)),
       theirs_region_(register_memory(device.domain(), bytes_of(theirs_), RemoteAccess::kNone)),
-      sends_(device, send_slots(device), kInlineBytes, counters),
+      sends_(device, send_slots(device), counters),
       queue_pair_(make_queue_pair(*id_, device.domain(), *completions_, sizes(device))) {
   expose(exposed);
   post_receives();

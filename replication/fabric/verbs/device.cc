@@ -6,12 +6,32 @@
 #include "replication/fabric/verbs/nonblocking.h"
 
 namespace lmc::replication::verbs {
+namespace {
+
+constexpr unsigned kMostInline = 128;
+constexpr unsigned kLeastInline = 64;  // a link whose queue pair cannot have that says so
+
+// No attribute tells: it is tried.
+unsigned try_inline(ibv_pd& domain) {
+  const CompletionQueue queue = make_completion_queue(*domain.context, 1, nullptr);
+  ibv_qp_init_attr wanted{};
+  wanted.qp_type = IBV_QPT_RC;
+  wanted.send_cq = wanted.recv_cq = queue.get();
+  wanted.cap = {1, 1, 1, 1, kMostInline};
+  ibv_qp* const tried = ibv_create_qp(&domain, &wanted);
+  if (tried == nullptr) return kLeastInline;
+  (void)ibv_destroy_qp(tried);
+  return kMostInline;
+}
+
+}  // namespace
 
 Device::Device(ibv_context& context, Reactor& reactor)
     : context_(context), domain_(make_protection_domain(context)), wake_ups_(make_completion_channel(context)) {
   ibv_device_attr limits{};
   require(errno_value(ibv_query_device(&context, &limits)), {"ask the RDMA device for its limits", ""});
   max_work_requests_ = static_cast<unsigned>(std::max(limits.max_qp_wr, 1));
+  inline_bytes_ = try_inline(*domain_);
   set_nonblocking(wake_ups_->fd);
   set_nonblocking(context.async_fd);
   events_ = reactor.watch(context.async_fd, [this](Readiness) { forget_events(); });

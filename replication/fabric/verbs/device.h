@@ -22,6 +22,9 @@ class Device {
   [[nodiscard]] ibv_comp_channel& wake_ups() const { return *wake_ups_; }
   [[nodiscard]] unsigned max_work_requests() const { return max_work_requests_; }  // of one queue
 
+  // What a work request can carry itself: at best what the smallest batch says in the ledger, else a report.
+  [[nodiscard]] unsigned inline_bytes() const { return inline_bytes_; }
+
   // Registers, for peers to write into where a link allows it. What is made known later hides what was before.
   void add(std::span<char> memory);
   // A registration of exactly this memory, or one that has all of these bytes; null: there is none.
@@ -39,6 +42,7 @@ class Device {
   std::vector<MemoryRegion> registered_;
   std::uint64_t registered_bytes_ = 0;
   unsigned max_work_requests_ = 0;
+  unsigned inline_bytes_ = 0;
   std::unique_ptr<Watch> events_;
 };
 

@@ -32,7 +32,7 @@ Outcome SendQueue::submit(ibv_qp& queue_pair, std::span<const Write> chain) {
     const Key& target = peer_.regions[static_cast<unsigned>(write.region)];
     pieces_[i] = {reinterpret_cast<std::uintptr_t>(write.bytes.data()), static_cast<std::uint32_t>(write.bytes.size()),
                   0};
-    if (write.bytes.size() <= inline_bytes_) {
+    if (write.bytes.size() <= device_.inline_bytes()) {
       request.send_flags = IBV_SEND_INLINE;
     } else {
       const ibv_mr* const source = device_.covering(write.bytes);

@@ -31,8 +31,8 @@ enum class Work : std::uint64_t { kInner, kChainEnd, kReceive, kKeysSent, kKeysR
 class SendQueue {
  public:
   // `slots`: work requests that the queue takes.
-  SendQueue(const Device& device, unsigned slots, unsigned inline_bytes, SendCounters& counters)
-      : device_(device), free_(slots), inline_bytes_(inline_bytes), counters_(counters) {}
+  SendQueue(const Device& device, unsigned slots, SendCounters& counters)
+      : device_(device), free_(slots), counters_(counters) {}
 
   // Where the peer's regions are.
   void aim(const Keys& peer) { peer_ = peer; }
@@ -49,7 +49,6 @@ class SendQueue {
 
   const Device& device_;
   unsigned free_;  // slots
-  unsigned inline_bytes_;
   SendCounters& counters_;
   Keys peer_;
   std::deque<unsigned> in_queue_;  // by chain: its work requests
