@@ -112,6 +112,19 @@ class Backups(PartitionCase):
         for node in group.nodes:
             self.check(node.server, writers)
 
+    def test_lost_packets_lose_nothing_else(self):
+        group = self.group(term_ms=4 * _TERM_MS)
+        counting, readers = self.watch(group)
+        self.network.lose(10)
+        writers = write_for(2, group.primary.server, range(4))
+        self.await_progress(writers)
+        self.network.heal()
+        group.await_in_sync(within=_WITHIN)
+        end(writers)
+        self.judge(counting, readers)
+        for node in group.nodes:
+            self.check(node.server, writers)
+
     def test_a_client_of_a_backup_reads_what_it_wrote_while_another_is_cut_off(self):
         group = self.group()
         with group.nodes[1].server.connect(60) as connection:
@@ -237,6 +250,35 @@ class Primaries(PartitionCase):
         self.judge(counting, readers)
         self.check(leads.server, writers)
         self.assert_equal_answers(group.nodes, writers[:1])
+
+    def test_what_a_replaced_primary_answered_is_in_order_and_true(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        connections = [primary.server.connect(60) for _ in range(3)]
+        transcripts = [Transcript(connection, b"client%d" % number) for number, connection in enumerate(connections)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+        for transcript in transcripts:
+            transcript.send(20)
+            self.assertTrue(transcript.receive())
+        for transcript in transcripts:
+            transcript.send(100)
+        self.network.cut(0, 1)
+        self.network.cut(0, 2)
+        for transcript in transcripts:
+            transcript.send(20)
+        primary.server.kill()
+        for transcript in transcripts:
+            transcript.receive()
+            self.assertTrue(transcript.expected.startswith(transcript.received), bytes(transcript.received[-300:]))
+        one.ctl("promote")
+        group.await_in_sync(one, [other], within=_WITHIN)
+        for node in (one, other):
+            with node.server.connect(60) as connection:
+                for number, transcript in enumerate(transcripts):
+                    value = int(connection.get(b"client%d" % number).rstrip(b"+"))
+                    self.assertGreaterEqual(value, transcript.last_answered())
+                    self.assertLessEqual(value, transcript.rounds)
 
     def test_a_primary_that_vanishes_without_a_word_is_replaced(self):
         group = self.group()

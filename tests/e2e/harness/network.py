@@ -73,5 +73,11 @@ class Network:
         self.drop(one, other)
         self.drop(other, one)
 
-    def heal(self):
+    @staticmethod
+    def lose(percent):
+        """Of all that nodes send to each other this share is lost, packet by packet."""
+        _run("nft", "add", "rule", "ip", "faults", "between", "numgen", "random", "mod", "100", "<", str(percent), "drop")
+
+    @staticmethod
+    def heal():
         _run("nft", "flush", "chain", "ip", "faults", "between")

@@ -95,6 +95,14 @@ class Transcript:
             self._connection.buffer.clear()
             return False
 
+    def last_answered(self):
+        """The number of rounds of which every answer came."""
+        return self.received.count(b"MN\r\n")
+
+    @property
+    def rounds(self):
+        return self._round
+
     def _next(self):
         self._round += 1
         number, key = b"%d" % self._round, self._key
