@@ -55,7 +55,6 @@ struct Hunt {
   Scenario scenario;
 };
 
-const Faults kStops{.stops = true};
 const Faults kKills{.kills = true};
 const Faults kCuts{.cuts = true};
 const Faults kAll{.kills = true, .stops = true, .cuts = true, .breaks = true};
