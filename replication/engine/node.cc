@@ -343,7 +343,8 @@ void Node::command(const std::string& text, AnswerTo answer) {
 void Node::promote(bool force, AnswerTo answer) {
   if (role_ == Role::kPrimary) return answer({true, "is the primary already"});
   if (takeover_ || promoting_) return answer(refuse("is being promoted already"));
-  if (!applier_.sound() && !led_to_) return answer(refuse("has no copy of the group's data"));
+  const bool indexes = standby_ && standby_->state() == Standby::State::kIndexing;
+  if ((!applier_.sound() || indexes) && !led_to_) return answer(refuse("has no copy of the group's data"));
   if (!force && !view_.has(settings_.address) && !led_to_)
     return answer(refuse("is not in sync as of epoch " + std::to_string(view_.epoch.value) +
                          ": acknowledged writes would be lost"));

@@ -136,6 +136,8 @@ void Standby::end_session(std::string_view cause, bool by_peer) {
   inventory_step_->cancel();
   applier_.apply();
   applier_.stop();
+  if (state_ == State::kIndexing && !deliberately(Bug::kHalfIndex))
+    applier_.abandon();  // of what is not in its index it knows nothing
   reports_ = std::make_unique<Reports>(times_);
   if (state_ == State::kFollowing) pause_ = kFirstPause;
   state_ = State::kSeeking;

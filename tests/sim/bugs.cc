@@ -58,6 +58,8 @@ struct Hunt {
 const Faults kKills{.kills = true};
 const Faults kCuts{.cuts = true};
 const Faults kAll{.kills = true, .stops = true, .cuts = true, .breaks = true};
+const Faults kHasty{.cuts = true, .lasting = true, .impatient = true};
+const Faults kAllHasty{.kills = true, .stops = true, .cuts = true, .breaks = true, .lasting = true, .impatient = true};
 const Faults kAllFull{.kills = true, .stops = true, .cuts = true, .breaks = true, .full = true};
 
 const Hunt kHunts[] = {
@@ -68,9 +70,10 @@ const Hunt kHunts[] = {
     {"reuse without waiting", Bug::kReuseWithoutWaiting, 100, with(kAllFull)},
     {"copy without fence", Bug::kCopyWithoutFence, 50, run_joins},
     {"reads without lease", Bug::kReadsWithoutLease, 500, with(kCuts)},
+    {"serves past lease", Bug::kServesPastLease, 500, with(kHasty)},
+    {"half an index", Bug::kHalfIndex, 300, with(kAllHasty)},
     {"serves old data", Bug::kServesOldData, 500, with(kAll)},
     {"takeover without fence", Bug::kTakeoverWithoutFence, 500, with(kAll)},
-    {"forgetful epoch", Bug::kForgetfulEpoch, 500, with(kAll)},
     {"uncommitted answers", Bug::kUncommittedAnswers, 500, with(kAll)},
 };
 

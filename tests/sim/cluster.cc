@@ -60,6 +60,11 @@ void Authorities::propose(const replication::GroupView& next, replication::Autho
 }
 
 void SimNode::propose(const replication::GroupView& next, Decided done) {
+  if (network_.is_cut(address(), kAuthority)) {
+    // It is asked again until it can be reached.
+    process_.after(5ms, [this, next, done = std::move(done)]() mutable { propose(next, std::move(done)); });
+    return;
+  }
   authorities_.propose(next, [this, alive = std::weak_ptr<int>(alive_), done = std::move(done)](
                                  bool agreed, const replication::GroupView& current) {
     if (!alive.expired()) process_.after(0us, [done, agreed, current] { done(agreed, current); });

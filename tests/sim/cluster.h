@@ -48,6 +48,9 @@ class Book {
   std::uint64_t reads_ = 0;
 };
 
+// What the network calls the authority, where it is cut off from a node.
+inline const std::string kAuthority = "authority";
+
 // The configuration authority, as good as there can be: it remembers one group, and lets it change only from what it
 // remembers. It is asked and answers over the network.
 class Authorities {

@@ -119,9 +119,10 @@ void start_group(Cluster& cluster) {
 // nodes that ended are started again.
 class Operator {
  public:
-  explicit Operator(Cluster& cluster) : cluster_(cluster) {}
+  Operator(Cluster& cluster, bool impatient) : cluster_(cluster), impatient_(impatient) {}
   void begin() { look(); }
   void end() { ended_ = true; }
+  void calm() { impatient_ = false; }
 
   // Ends the process, unless the last copy of acknowledged writes would go with it.
   void kill(const std::string& address) {
@@ -168,7 +169,7 @@ class Operator {
                        !primary->node().suspended();
     missing_ = works ? 0 : missing_ + 1;
     if (works) add_lost(*primary);
-    if (missing_ < 20) return;
+    if (missing_ < 20 && !(impatient_ && cluster_.world.chance(15))) return;
     missing_ = 0;
     std::vector<std::string> able;
     for (const std::string& address : kNodes)
@@ -187,11 +188,23 @@ class Operator {
   }
 
   Cluster& cluster_;
+  bool impatient_;
   bool ended_ = false;
   unsigned missing_ = 0;
   std::map<std::string, replication::Epoch> restarted_;
   mutable std::map<std::string, replication::Epoch> since_;  // the first epoch of which the set has had it throughout
 };
+
+// From all others, and from who decides.
+void isolate(Cluster& cluster, const std::string& node) {
+  std::vector<std::string> others = kNodes;
+  others.push_back(kAuthority);
+  std::erase(others, node);
+  for (const std::string& other : others) cluster.network.cut(node, other);
+  cluster.world.after(cluster.world.delay(1'000'000us), [&cluster, node, others] {
+    for (const std::string& other : others) cluster.network.mend(node, other);
+  });
+}
 
 void do_harm(Cluster& cluster, Operator& watcher, const Faults& faults) {
   World& world = cluster.world;
@@ -203,12 +216,15 @@ void do_harm(Cluster& cluster, Operator& watcher, const Faults& faults) {
       return;
     case 1:
       if (SimNode* node = cluster.find(a); faults.stops && node != nullptr)
-        node->process().stop_for(world.delay(world.chance(500) ? 50'000us : 300'000us));
+        node->process().stop_for(world.delay(world.chance(500) ? 50'000us : faults.lasting ? 1'500'000us : 300'000us));
       return;
     case 2:
-      if (!faults.cuts || a == b) return;
+      if (!faults.cuts) return;
+      if (faults.lasting && world.chance(300)) return isolate(cluster, a);
+      if (a == b) return;
       cluster.network.cut(a, b);
-      world.after(world.delay(200'000us), [&cluster, a, b] { cluster.network.mend(a, b); });
+      world.after(world.delay(faults.lasting && world.chance(500) ? 1'000'000us : 200'000us),
+                  [&cluster, a, b] { cluster.network.mend(a, b); });
       return;
     case 3:
       if (faults.breaks) cluster.network.break_links(a, b);
@@ -260,18 +276,19 @@ void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults) {
   options.loud = loud;
   Cluster cluster(seed, options);
   start_group(cluster);
-  Operator watcher(cluster);
+  Operator watcher(cluster, faults.impatient);
   const bool evicts = faults.full;
   Load load(cluster, 4, evicts ? 200 : 10, evicts ? 3000 : 200, evicts);
   watcher.begin();
   cluster.await("a group", 5s, [&] { return cluster.authorities.view().in_sync.size() == 2; });
   if (evicts) cluster.world.run_for(600ms);  // until the log is full
   for (int i = 0; i < 12; ++i) {
-    cluster.world.run_for(cluster.world.delay(60'000us));
+    cluster.world.run_for(cluster.world.delay(faults.lasting && cluster.world.chance(300) ? 600'000us : 60'000us));
     do_harm(cluster, watcher, faults);
   }
   cluster.network.mend_all();
   for (const std::string& address : kNodes) watcher.restart(address);
+  watcher.calm();
   cluster.world.run_for(500ms);
   load.end();
   cluster.await_all_in_sync(2);

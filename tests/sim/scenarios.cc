@@ -57,6 +57,12 @@ TEST_CASE("everything goes wrong") {
   for_seeds(500, [](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, kAll); });
 }
 
+TEST_CASE("everything goes wrong for long, and an operator promotes though a primary works") {
+  Faults faults = kAll;
+  faults.lasting = faults.impatient = true;
+  for_seeds(300, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
+}
+
 TEST_CASE("everything goes wrong while the log is full") {
   Faults faults = kAll;
   faults.full = true;
