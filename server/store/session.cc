@@ -275,7 +275,11 @@ void Session::flush_all_at(UnixSeconds at) {
     std::memcpy(reservation->record->body(), &at.value, sizeof at.value);
     reservation->record->seal_checksum();
     parts.log.complete(*reservation);
+  } else {
+    (void)parts.log.hold_version(appender);  // who follows the log is told by a version
+    parts.log.release_version(appender);
   }
+  if (parts.log.announcing()) state_->dependency = parts.log.last_version();
 }
 
 Session::Scan::Scan(Session& session) : session_(session), index_(session.state_->parts.index) {}

@@ -149,6 +149,23 @@ TEST_CASE("a copy that follows from the beginning answers as the original, whate
   }
 }
 
+TEST_CASE("the answer to a flush, now or later, depends on it where the log is followed") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  (void)original.set("key", "value");
+  for (const bool later : {false, true}) {
+    original.session.begin_turn(original.now);
+    original.session.forget_dependency();
+    if (later)
+      original.session.flush_all_at(test::later(100));
+    else
+      original.session.flush_all();
+    CHECK(original.session.dependency() == original.store.summary().version);
+    original.session.end_turn();
+  }
+}
+
 TEST_CASE("no answer of a copy waits for a version that nobody draws: expired items go without a mutation") {
   Cache original(test::options_of(kMemory));
   Copy copy(original.store, test::options_of(kMemory));
