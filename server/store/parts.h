@@ -65,6 +65,9 @@ struct Session::State {
   void depend_on(const HashedKey& key, const Index::Found& found);
   // With parts.flush_lock held: everything stored up to now is dead.
   void flush_everything();
+  // The same lock held: writes the record of a flush at that time (0: now), or draws a version at least, and does
+  // `change(version)` before anybody who follows the log is told of it.
+  void note_flush(UnixSeconds at, const std::function<void(Version)>& change);
 
   Store::Parts& parts;
   unsigned slot;

@@ -243,42 +243,33 @@ void Session::flush_all() {
   state_->parts.arena.head().flush_at.store(0, std::memory_order_release);
 }
 
-void Session::State::flush_everything() {
-  Superblock& head = parts.arena.head();
+void Session::State::note_flush(UnixSeconds at, const std::function<void(Version)>& change) {
   RecordShape shape;
   shape.kind = RecordKind::kFlush;
-  shape.payload_bytes = 4;
+  shape.payload_bytes = sizeof at.value;
   auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote, &appender);
   if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove, &appender);
   if (reservation) {
-    std::memset(reservation->record->body(), 0, shape.payload_bytes);
+    std::memcpy(reservation->record->body(), &at.value, sizeof at.value);
     reservation->record->seal_checksum();
-    head.flush_version.store(reservation->record->version().value, std::memory_order_relaxed);
+    change(reservation->record->version());
     parts.log.complete(*reservation);  // only now: who follows the log takes both or none
   } else {
-    head.flush_version.store(parts.log.hold_version(appender).value, std::memory_order_relaxed);
+    change(parts.log.hold_version(appender));
     parts.log.release_version(appender);
   }
 }
 
+void Session::State::flush_everything() {
+  note_flush({}, [this](Version version) {
+    parts.arena.head().flush_version.store(version.value, std::memory_order_relaxed);
+  });
+}
+
 void Session::flush_all_at(UnixSeconds at) {
   Store::Parts& parts = state_->parts;
-  RecordShape shape;
-  shape.kind = RecordKind::kFlush;
-  shape.payload_bytes = 4;
   const std::lock_guard guard(parts.flush_lock);
-  Appender& appender = state_->appender;
-  auto reservation = parts.log.reserve(Stream::kFresh, shape, {}, Purpose::kNote, &appender);
-  if (!reservation) reservation = parts.log.reserve(Stream::kSurvivor, shape, {}, Purpose::kMove, &appender);
-  parts.arena.head().flush_at.store(at.value, std::memory_order_relaxed);
-  if (reservation) {
-    std::memcpy(reservation->record->body(), &at.value, sizeof at.value);
-    reservation->record->seal_checksum();
-    parts.log.complete(*reservation);
-  } else {
-    (void)parts.log.hold_version(appender);  // who follows the log is told by a version
-    parts.log.release_version(appender);
-  }
+  state_->note_flush(at, [&](Version) { parts.arena.head().flush_at.store(at.value, std::memory_order_relaxed); });
   if (parts.log.announcing()) state_->dependency = parts.log.last_version();
 }
 
