@@ -121,11 +121,11 @@ ReplicatedLog::Refusal Applier::apply_run() {
   return std::nullopt;
 }
 
-ReplicatedLog::Refusal Applier::add_living(Sequence at, std::span<const std::uint64_t> addresses) {
+ReplicatedLog::Refusal Applier::add_living(Sequence at, std::span<const LivingItem> items) {
   const std::lock_guard guard(mutex_);
   if (!running_) return "living items for a copy that is not kept";
   if (at != position_.sequence) return "living items of another position";
-  refuse(log_.add_living(addresses));
+  refuse(log_.add_living(items));
   return refusal_;
 }
 

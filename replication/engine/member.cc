@@ -7,7 +7,7 @@
 namespace lmc::replication {
 
 namespace {
-constexpr std::size_t kLivingPart = kListBytes / sizeof(std::uint64_t);
+constexpr std::size_t kLivingPart = kListBytes / sizeof(LivingItem);
 constexpr std::size_t kSegmentsPart = kListBytes / 32;
 constexpr std::uint64_t kCaughtUpEntries = 256;  // fewer are as good as none: they are on their way
 constexpr std::uint64_t kLastRoundShare = 16;    // of the log; with less to send a round may be the last

@@ -1,6 +1,6 @@
 // A member: one backup at its primary, from its Join to the end of its session. What it does, by state:
 //   kCopying     rounds of bytes over the bulk link (copy_sender.h)
-//   kIndexing    the addresses of living items, in parts: each part is true of one place in the ledger, which is
+//   kIndexing    the living items, in parts: each part is true of one place in the ledger, which is
 //                held there until the part was added (note "living parts")
 //   kCatchingUp  the ledger, until nothing much is missing
 //   kInSync      counted by the commit rule
@@ -144,7 +144,7 @@ class Member final : PeerObserver {
   Head copied_head_;
   std::unique_ptr<LivingScan> scan_;
   bool living_done_ = false;
-  std::vector<std::uint64_t> living_;  // scratch
+  std::vector<LivingItem> living_;  // scratch
   // The index may be newer than what has been told: an item that was replaced meanwhile is missing in the copy until it
   // has been told up to here.
   Version living_version_;

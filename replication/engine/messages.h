@@ -123,8 +123,8 @@ struct Living {
   static constexpr MessageKind kKind = MessageKind::kLiving;
   Sequence at;
   bool last = false;
-  std::vector<std::uint64_t> addresses;
-  static void fields(auto& codec, auto& m) { codec(m.at.value, m.last, m.addresses); }
+  std::vector<LivingItem> items;
+  static void fields(auto& codec, auto& m) { codec(m.at.value, m.last, m.items); }
 };
 
 struct LivingAdded {

@@ -59,13 +59,24 @@ struct Geometry {
 
 using Digest = std::array<std::uint64_t, 2>;
 
+// An item of an index, by its record, with what is changed in place: that may be newer than the record's bytes as they
+// were copied.
+struct LivingItem {
+  std::uint64_t address = 0;  // byte of the log
+  std::uint32_t expiry = 0;   // unix seconds, 0: never
+  bool stale = false;
+  bool win_sent = false;
+  bool operator==(const LivingItem&) const = default;
+  static void fields(auto& codec, auto& m) { codec(m.address, m.expiry, m.stale, m.win_sent); }
+};
+
 // One walk over a log's index, in parts.
 class LivingScan {
  public:
   virtual ~LivingScan() = default;
-  // Appends about `about` addresses of living items. True: that was the last part. An item that is there from the first
-  // part to the last is among them at least once.
-  [[nodiscard]] virtual bool next(std::size_t about, std::vector<std::uint64_t>& out) = 0;
+  // Appends about `about` living items. True: that was the last part. An item that is there from the first part to the
+  // last is among them at least once.
+  [[nodiscard]] virtual bool next(std::size_t about, std::vector<LivingItem>& out) = 0;
 };
 
 class ReplicatedLog {
@@ -102,7 +113,7 @@ class ReplicatedLog {
   using Refusal = std::optional<std::string>;
   [[nodiscard]] virtual Refusal begin(std::span<const SegmentState> segments, const Head& head) = 0;
   [[nodiscard]] virtual Refusal apply(const Entry& entry) = 0;
-  [[nodiscard]] virtual Refusal add_living(std::span<const std::uint64_t> addresses) = 0;
+  [[nodiscard]] virtual Refusal add_living(std::span<const LivingItem> items) = 0;
   [[nodiscard]] virtual Refusal set_head(const Head& head) = 0;
   // The number of the last kRetired of which, as of all before, no reader is left.
   [[nodiscard]] virtual std::uint64_t readers_past() = 0;

@@ -117,11 +117,13 @@ class StoreLog::Scan final : public replication::LivingScan {
  public:
   explicit Scan(StoreLog& log) : log_(log), scan_(log.session_) {}
 
-  [[nodiscard]] bool next(std::size_t about, std::vector<std::uint64_t>& out) override {
+  [[nodiscard]] bool next(std::size_t about, std::vector<replication::LivingItem>& out) override {
     const std::size_t enough = out.size() + about;
     log_.session_.begin_turn(log_.now_());
     while (out.size() < enough && !scan_.done())
-      scan_.step(kScanBuckets, [&out](const store::ItemView& item) { out.push_back(item.address().offset); });
+      scan_.step(kScanBuckets, [&out](const store::ItemView& item) {
+        out.push_back({item.address().offset, item.expiry().value, item.stale(), item.win_sent()});
+      });
     log_.session_.end_turn();
     return scan_.done();
   }
@@ -157,8 +159,9 @@ StoreLog::Refusal StoreLog::apply(const Entry& entry) {
   return follower_->apply(change_of(entry));
 }
 
-StoreLog::Refusal StoreLog::add_living(std::span<const std::uint64_t> addresses) {
-  for (const std::uint64_t address : addresses) follower_->add_living({address});
+StoreLog::Refusal StoreLog::add_living(std::span<const replication::LivingItem> items) {
+  for (const replication::LivingItem& item : items)
+    follower_->add_living({{item.address}, {item.expiry}, item.stale, item.win_sent});
   return follower_->set_head(head_of(head_));
 }
 

@@ -142,11 +142,11 @@ std::optional<std::string> Follower::append(const Change& change) {
 }
 
 std::optional<std::string> Follower::settle() {
-  std::vector<LogAddress> later;
-  for (const LogAddress address : living_) {
-    if (!told(address))
-      later.push_back(address);
-    else if (Refusal refusal = settle_living(address))
+  std::vector<Added> later;
+  for (const Added& added : living_) {
+    if (!told(added.item.address))
+      later.push_back(added);
+    else if (Refusal refusal = settle_living(added))
       return refusal;
   }
   living_ = std::move(later);
@@ -256,13 +256,17 @@ void Follower::apply_touch(const RecordHeader& record) {
   const Index::BucketLock lock(index_, key);
   const Index::Found found = index_.find_locked(key, lock.pair());
   if (!found) return;
-  RecordHeader& item = arena_.record(found.slot.address());
-  if (item.version() > record.version()) return;
+  if (arena_.record(found.slot.address()).version() > record.version()) return;
   log_.unsettled().note(key, record.version());
+  set_words(found.slot.address(), record.expiry(), record.access().stale, record.access().win_sent);
+}
+
+void Follower::set_words(LogAddress address, UnixSeconds expiry, bool stale, bool win_sent) {
+  RecordHeader& item = arena_.record(address);
   const UnixSeconds before = item.expiry();
-  item.set_expiry(record.expiry());
-  account_touched(arena_, log_, found.slot.address(), before, record.expiry());
-  item.set_state(record.access().stale, record.access().win_sent);
+  item.set_expiry(expiry);
+  account_touched(arena_, log_, address, before, expiry);
+  item.set_state(stale, win_sent);
 }
 
 std::optional<std::string> Follower::evict(const Change& change) {
@@ -327,8 +331,10 @@ std::uint64_t Follower::readers_past() {
   return readers_past_;
 }
 
-void Follower::add_living(LogAddress address) {
-  living_.push_back(address);
+// Of what is not told yet the bytes are still to come: they are newer than these words. A touch that is applied until
+// then finds no item, and is in those bytes.
+void Follower::add_living(const LivingItem& item) {
+  living_.push_back({item, told(item.address)});
 }
 
 bool Follower::told(LogAddress address) const {
@@ -337,14 +343,22 @@ bool Follower::told(LogAddress address) const {
   return address.offset - arena_.start_of(id).offset < arena_.segment(id).used_bytes.load(std::memory_order_relaxed);
 }
 
-std::optional<std::string> Follower::settle_living(LogAddress address) {
+std::optional<std::string> Follower::settle_living(const Added& added) {
+  const LogAddress address = added.item.address;
   if (address.offset % kRecordAlignment != 0 || address.offset / arena_.segment_bytes() >= arena_.segment_count())
     return refuse("a living record at no place", {0});
   const SegmentId id = arena_.segment_of(address);
   if (!sound(address, arena_.segment(id).used_bytes.load(std::memory_order_relaxed)) ||
       arena_.record(address).kind() != RecordKind::kItem)
     return refuse("a living record that is no item", id);
-  return put(address, true);
+  if (Refusal refusal = put(address, true)) return refusal;
+  if (!added.words) return std::nullopt;
+  const HashedKey key = index_.hash(arena_.record(address).key());
+  const Index::BucketLock lock(index_, key);
+  const Index::Found found = index_.find_locked(key, lock.pair());
+  if (found && found.slot.address() == address)
+    set_words(address, added.item.expiry, added.item.stale, added.item.win_sent);
+  return std::nullopt;
 }
 
 }  // namespace lmc::store

@@ -28,6 +28,14 @@
 
 namespace lmc::store {
 
+// An item in the other's index, with what is changed in place and may have changed since its bytes were copied.
+struct LivingItem {
+  LogAddress address;
+  UnixSeconds expiry;
+  bool stale = false;
+  bool win_sent = false;
+};
+
 class Follower {
  public:
   // Parts of one store. The index must be empty at begin().
@@ -37,7 +45,7 @@ class Follower {
   [[nodiscard]] std::optional<std::string> begin(std::span<const AnnouncedSegment> segments, const LogHead& head);
   [[nodiscard]] std::optional<std::string> apply(const Change& change);
   // Found in the other's index after everything that was applied here, and before everything that will be.
-  void add_living(LogAddress address);
+  void add_living(const LivingItem& item);
   // The changes given so far are all of the log up to this head. What they say is found from now on.
   [[nodiscard]] std::optional<std::string> set_head(const LogHead& head);
 
@@ -65,13 +73,19 @@ class Follower {
   // Puts what was appended into the index: all of it together, because what is told last of one stream may be what the
   // first of the other one needs.
   [[nodiscard]] Refusal settle();
-  [[nodiscard]] Refusal settle_living(LogAddress address);
+  // Added, and not yet in the index. `words`: whether they are newer than those of its bytes.
+  struct Added {
+    LivingItem item;
+    bool words;
+  };
+  [[nodiscard]] Refusal settle_living(const Added& added);
   // The key's item is this one, unless what is there is newer; `absent_too`: also if there is none.
   [[nodiscard]] Refusal put(LogAddress address, bool absent_too);
   [[nodiscard]] bool told(LogAddress address) const;
   [[nodiscard]] Refusal apply_record(LogAddress address);
   void apply_delete(const RecordHeader& record);
   void apply_touch(const RecordHeader& record);
+  void set_words(LogAddress address, UnixSeconds expiry, bool stale, bool win_sent);  // under the key's lock
   void evict_item(LogAddress address, const RecordHeader& record);
   // Of two copies of one record, which the other moved: never from the survivor to the fresh stream, and within a
   // stream always behind what is there. (What is appended to the two streams is not told in the order of the appends.)
@@ -83,8 +97,8 @@ class Follower {
   Grace& grace_;
   std::vector<Retired> retired_;
   std::uint64_t readers_past_ = 0;
-  std::vector<Change> appended_;    // to be put into the index
-  std::vector<LogAddress> living_;  // as appended_, before it
+  std::vector<Change> appended_;  // to be put into the index
+  std::vector<Added> living_;     // as appended_, before it
   // Keys deleted above the head's version, by hash: a copy of what was deleted may be told of only afterwards.
   std::unordered_map<std::uint64_t, Version> deleted_;
   Version last_delete_;

@@ -22,7 +22,9 @@ class Copy {
     for (const AnnouncedSegment& segment : segments) copy_bytes(segment.segment, 0, segment.used_bytes);
     return follower_.begin(segments, head_).value_or("");
   }
-  void add_living(const ItemView& item) { follower_.add_living(item.address()); }
+  void add_living(const ItemView& item) {
+    follower_.add_living({item.address(), item.expiry(), item.stale(), item.win_sent()});
+  }
 
   // Empty, or what was refused.
   std::string take(const std::vector<Change>& changes, const LogHead& head) {

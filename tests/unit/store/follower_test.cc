@@ -222,6 +222,43 @@ TEST_CASE("a copy that joins in the middle, while everything goes on, ends with 
   }
 }
 
+TEST_CASE("what is changed in place while a copy joins is not lost") {
+  Cache original(test::options_of(kMemory));
+  for (unsigned i = 0; i < 1000; ++i) (void)original.set("key" + std::to_string(i), "value");
+  Copy copy(original.store, test::options_of(kMemory));
+  original.store.begin_announcing([] {});
+  std::vector<Change> nobody;
+  copy.set_head(original.store.announce(1000, nobody));
+  REQUIRE(copy.join().empty());
+
+  // Applied in vain: the copy knows no item yet.
+  const auto change_all = [&original] {
+    for (unsigned i = 0; i < 1000; ++i) {
+      const std::string key = "key" + std::to_string(i);
+      if (i % 2 == 0) {
+        REQUIRE(original.touch(key, test::later(1000 + i)) == MutateResult::kDone);
+      } else {
+        original.session.begin_turn(original.now);
+        (void)original.session.mutate(original.session.hash(key), 0,
+                                      [i](Mutation& mutation) { (void)mutation.set_state(true, i % 3 == 0); });
+        original.session.end_turn();
+      }
+    }
+  };
+  change_all();
+  announce_to(original, {&copy}, 10'000);
+
+  Session scanning(original.store);
+  Session::Scan scan(scanning);
+  while (!scan.done()) {
+    scanning.begin_turn(kNow);
+    scan.step(16, [&](const ItemView& item) { copy.add_living(item); });
+    scanning.end_turn();
+    announce_to(original, {&copy}, 1000);
+  }
+  CHECK(all_of(copy.cache) == all_of(original));
+}
+
 TEST_CASE("a copy that takes over goes on as a store of its own, with everything that it had applied") {
   Cache original(test::options_of(kMemory));
   Copy copy(original.store, test::options_of(kMemory));
