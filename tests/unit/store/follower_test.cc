@@ -143,7 +143,7 @@ TEST_CASE("a copy that follows from the beginning answers as the original, whate
       announce_to(original, {&copy}, 1000);
       CHECK(all_of(copy.cache) == all_of(original));
     }
-    CHECK(original.store.counters().evictions > 100);
+    CHECK(original.store.counters().evictions > 10);
     CHECK(original.store.counters().segments_compacted > 10);
     CHECK(original.store.counters().relocated_items > 10);
   }
@@ -279,7 +279,7 @@ TEST_CASE("a copy that takes over goes on as a store of its own, with everything
   CHECK(copy.cache.set("after", "takeover") == MutateResult::kDone);
   CHECK(copy.cache.get("after") == "takeover");
   CHECK(copy.cache.cas("after") > last);
-  CHECK(copy.cache.store.counters().evictions > 100);
+  CHECK(copy.cache.store.counters().evictions > 10);
 }
 
 TEST_CASE("a segment is used again only when those who follow have no reader in it") {
