@@ -62,6 +62,7 @@ void serve(Options& options) {
   std::optional<group::Replica> replica;
   if (options.group.role != group::StartAs::kAlone)
     replica.emplace(options.group, std::move(*secret), store, network, clock, log, settings.worker_threads);
+  if (replica.has_value()) replica->begin();
   network.start(store, counters, watch, replica.has_value() ? &*replica : nullptr);
   if (replica.has_value()) replica->start();
   if (daemon.has_value()) daemon->ready(settings.core_dumps, settings.verbosity > 0);

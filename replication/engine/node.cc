@@ -156,17 +156,24 @@ void Node::lead(const GroupView& view, const std::map<std::string, Sequence>& po
 }
 
 void Node::step_down(const std::string& why) {
+  end_role(why);
+  outside_.owner.on_serving();
+}
+
+// Clients stay, unanswered: who is to be promoted has a role for them in a moment.
+void Node::end_role(const std::string& why) {
   if (role_ == Role::kNone) return;
   outside_.say("no longer " + std::string(name_of(role_)) + ": " + why);
   if (!deliberately(Bug::kServesOldData)) {
     serving_.set_service(Service::kNothing);
     serving_.set_until({});
   }
+  serving_.set_wants_bell(false);
   role_ = Role::kNone;
   inviter_->cancel();
   if (leader_) {
     led_to_ = leader_->ledger().end();
-    for (const auto& member : leader_->members()) member->end();
+    leader_->end();
     graveyard_.bury(std::move(leader_));
   }
   end_standby();
@@ -368,7 +375,7 @@ void Node::promote(bool force, AnswerTo answer) {
 
 void Node::take_over(bool force, const GroupView& old, const GroupView& intent, const AnswerTo& answer) {
   const TimePoint until = standby_ ? standby_->primary_may_serve_until() : TimePoint{};
-  step_down("to be promoted");
+  end_role("to be promoted");
   see(intent.epoch, {intent.epoch, {}, old.in_sync});
   takeover_ =
       std::make_unique<Takeover>(surroundings(), intent.epoch, old, until,
@@ -382,7 +389,11 @@ void Node::take_over(bool force, const GroupView& old, const GroupView& intent, 
 // Note "members only".
 void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced,
                      const AnswerTo& answer) {
-  if (seen_ != epoch || role_ != Role::kNone) return answer(refuse("another epoch has begun meanwhile"));
+  const auto give_up = [this, answer](const std::string& why) {
+    outside_.owner.on_serving();
+    answer(refuse(why));
+  };
+  if (seen_ != epoch || role_ != Role::kNone) return give_up("another epoch has begun meanwhile");
   const Position own = led_to_ ? *led_to_ : applier_.position();
   GroupView next{{epoch.value + 1}, settings_.address, {}};
   std::map<std::string, Sequence> positions;
@@ -393,14 +404,14 @@ void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<
       positions[node.address] = node.position.sequence;
     }
     if (node.position.sequence > own.sequence && settings_.ack != Ack::kAll && !force)
-      return answer(refuse(node.address + " has more of the log (" + describe_position(true, node.position) +
-                           " there, " + describe_position(true, own) + " here): promote that one, or force"));
+      return give_up(node.address + " has more of the log (" + describe_position(true, node.position) + " there, " +
+                     describe_position(true, own) + " here): promote that one, or force");
   }
   know(old);
-  authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, const GroupView&) {
+  authority_.propose(next, [this, alive = alive_, next, positions, answer, give_up](bool agreed, const GroupView&) {
     if (!*alive) return;
-    if (!agreed) return answer(refuse("the group's authority does not agree"));
-    if (seen_ > next.epoch || role_ != Role::kNone) return answer(refuse("another epoch has begun meanwhile"));
+    if (!agreed) return give_up("the group's authority does not agree");
+    if (seen_ > next.epoch || role_ != Role::kNone) return give_up("another epoch has begun meanwhile");
     lead(next, positions);
     answer({true, "primary of epoch " + std::to_string(next.epoch.value)});
   });

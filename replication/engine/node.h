@@ -132,6 +132,7 @@ class Node final : LeaderOwner, StandbyOwner {
   void know(const GroupView& view);
   void lead(const GroupView& view, const std::map<std::string, Sequence>& positions);
   void step_down(const std::string& why);
+  void end_role(const std::string& why);
   void end_standby();
   void follow(const std::string& primary);
   void on_join(std::unique_ptr<Peer> peer, const Join& join);

@@ -69,8 +69,16 @@ void Replica::say(const std::string& line) {
   log_.line(net::LogLevel::kAlways, "replication: " + line);
 }
 
-void Replica::start() {
+void Replica::begin() {
   say("listens on " + listener_.address() + ", fabric " + std::string(fabric_.get().name()) + ": " + fabric_.why());
+  if (options_.role == StartAs::kPrimary)
+    node_->start_primary();
+  else
+    node_->start_backup(options_.primary);
+  on_serving();
+}
+
+void Replica::start() {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -82,7 +90,6 @@ void Replica::stop() {
 
 void Replica::run() {
   try {
-    begin_role();
     show_status();
     reactor_.run();
   } catch (const std::exception& error) {
@@ -90,14 +97,6 @@ void Replica::run() {
     say(error.what());
     network_.shutdown(commands::Shutdown::kNow);
   }
-}
-
-void Replica::begin_role() {
-  if (options_.role == StartAs::kPrimary)
-    node_->start_primary();
-  else
-    node_->start_backup(options_.primary);
-  on_serving();
 }
 
 // --- workers ---
@@ -115,12 +114,13 @@ void Replica::wait(unsigned worker, store::Version version) {
   waiting_[worker].store(version.value + 1, std::memory_order_seq_cst);
 }
 
+// Who serves nothing changes nothing either: what comes before its clients are gone finds no primary.
 bool Replica::forwards() const {
-  return !options_.read_only && node_->serving().service() == Service::kReads;
+  return !options_.read_only && node_->serving().service() != Service::kAll;
 }
 
 bool Replica::refuses_writes() const {
-  return options_.read_only && node_->serving().service() == Service::kReads;
+  return options_.read_only && node_->serving().service() != Service::kAll;
 }
 
 void Replica::forward(net::ForwardBatch batch) {

@@ -1,8 +1,8 @@
 // The replica: this process's node of a group. One thread, the replication thread, on which everything of replication
 // happens but for what workers do within their turns; and what the network layer asks of it (net::Replicator).
 //
-// Life: construct (throws if an address or file is not to be had), start() once the network has started, stop() before
-// the network stops.
+// Life: construct (throws if an address or file is not to be had), begin() before the network starts, start() once it
+// has, stop() before it stops.
 //
 // Threads: Replicator's methods any; the rest the main thread's.
 #pragma once
@@ -38,6 +38,8 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
+  // Takes the role that it is to begin with: no client is served before. Throws if it cannot be remembered.
+  void begin();
   void start();
   void stop();
 
@@ -62,7 +64,6 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   void on_woken();
   void flush_forwards();
   void run();
-  void begin_role();
   void show_status();
   void say(const std::string& line);
 

@@ -223,8 +223,7 @@ void Network::wake(commands::ConnectionId connection) {
 
 void Network::serve_clients(bool serve) {
   acceptor_.serve_clients(serve);
-  if (serve) return;
-  for (const auto& worker : workers_) worker->reset_connections();
+  for (const auto& worker : workers_) worker->serve_clients(serve);
 }
 
 std::vector<std::pair<std::string, std::string>> Network::replication_status() const {

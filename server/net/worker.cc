@@ -88,8 +88,10 @@ void Worker::adopt(NewConnection connection) {
 void Worker::wake(commands::ConnectionId connection) {
   inbox_.put(Wake{connection});
 }
-void Worker::reset_connections() {
-  inbox_.put(Reset{});
+// Who is handed over behind the message finds the flag.
+void Worker::serve_clients(bool serve) {
+  serves_clients_.store(serve, std::memory_order_relaxed);
+  if (!serve) inbox_.put(Reset{});
 }
 void Worker::look_again() {
   inbox_.put(LookAgain{});
@@ -247,6 +249,10 @@ void Worker::wake_source(commands::ConnectionId id) {
 }
 
 void Worker::open(NewConnection accepted) {
+  if (!serves_clients_.load(std::memory_order_relaxed)) {
+    set_reset_on_close(accepted.socket.get());
+    return around_.connections.leave();
+  }
   auto entry = std::make_unique<Entry>(*this, std::move(accepted));
   Entry& opened = *entry;
   opened.connection.set_last_request(around_.clock.now());

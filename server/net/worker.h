@@ -79,8 +79,8 @@ class Worker {
   // --- any thread ---
   void adopt(NewConnection connection);
   void wake(commands::ConnectionId connection);
-  // Closes every stream connection with a reset.
-  void reset_connections();
+  // False: every stream connection is closed with a reset, and so is each that comes.
+  void serve_clients(bool serve);
   // More is committed than there was.
   void look_again();
   // With its next turn, before anything is sent, closes every connection that has executed something not yet committed.
@@ -145,6 +145,7 @@ class Worker {
   Event sweep_event_;
   bool messages_waiting_ = false;
   bool sweep_due_ = false;
+  std::atomic<bool> serves_clients_{true};  // relaxed: the inbox orders it
   bool stopping_ = false;
 
   store::Session session_;

@@ -219,6 +219,27 @@ class Replication(GroupCase):
             connection.send(b"set key 0 0 1\r\nx\r\n")
             self.assertTrue(connection.read_line().startswith(b"SERVER_ERROR"))
 
+    def test_who_is_fenced_serves_nobody_until_it_follows(self):
+        group = self.group(backups=1)
+        primary, backup = group.nodes
+        with primary.server.connect(20) as connection:
+            connection.set(b"key", b"before")
+        with primary.server.connect(20) as to_primary, backup.server.connect(20) as to_backup:
+            backup.ctl("fence", str(int(backup.ctl("epoch")) + 100_000))
+            poll(lambda: primary.serves() == "nothing", "the primary to hear of the epoch")
+            for connection in (to_primary, to_backup):
+                with self.assertRaises((OSError, EOFError)):
+                    connection.set(b"key", b"after")
+        for node in group.nodes:
+            with self.assertRaises((OSError, EOFError)), node.server.connect(20) as connection:
+                connection.ask_until(b"get key\r\n")
+        backup.ctl("promote", "force")
+        primary.ctl("follow", backup.ctl("epoch").strip(), backup.address)
+        group.await_in_sync(backup)
+        for node in group.nodes:
+            with node.server.connect(20) as connection:
+                self.assertIn(b"\r\nbefore\r\n", connection.ask_until(b"get key\r\n"))
+
     def test_stats_replication(self):
         group = self.group(backups=1)
         with group.primary.server.connect(20) as connection:
