@@ -67,6 +67,10 @@ class Leader final : MemberOwner {
   Leader(const Leader&) = delete;
   Leader& operator=(const Leader&) = delete;
 
+  // Of the role: from now on it says, decides and writes nothing. It may be in the middle of a call, and be destroyed
+  // later.
+  void end();
+
   // The log may have news.
   void collect();
   // The log wants room that backups may hold up.
@@ -153,6 +157,7 @@ class Leader final : MemberOwner {
   std::vector<std::string> proposed_;         // the set that the authority has been asked for
   std::vector<std::string> counted_;          // who is in the set, or may be: in the three above
   bool proposing_ = false;
+  bool ended_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers of the authority that come too late
   std::deque<ToldHead> heads_;                                  // not committed
   std::deque<Retirement> retirements_;

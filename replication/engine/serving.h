@@ -48,7 +48,10 @@ class Serving {
   }
 
   // --- the replication thread ---
-  void set_wants_bell(bool wants) { wants_bell_.store(wants, std::memory_order_seq_cst); }
+  void set_wants_bell(bool wants) {
+    wants_bell_.store(wants, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
   void set_service(Service service) { service_.store(service, std::memory_order_seq_cst); }
   void set_until(TimePoint until) { until_.store(until.time_since_epoch().count(), std::memory_order_seq_cst); }
   void set_committed(Version version) { committed_.store(version.value, std::memory_order_seq_cst); }
