@@ -76,6 +76,7 @@ void Replica::begin() {
   else
     node_->start_backup(options_.primary);
   on_serving();
+  show_status();
 }
 
 void Replica::start() {
@@ -90,7 +91,6 @@ void Replica::stop() {
 
 void Replica::run() {
   try {
-    show_status();
     reactor_.run();
   } catch (const std::exception& error) {
     // What a node must remember and cannot (its state file) ends it: the others go on without it.
