@@ -17,6 +17,11 @@ def machine_busy_s():
     return (user + nice + system + irq + softirq + steal) / CLOCK_TICKS
 
 
+def processes_s(server):
+    """CPU seconds of all processes that belong to the server."""
+    return sum(process_s(pid) for pid in getattr(server, "pids", [server.pid]))
+
+
 def process_s(pid):
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -56,10 +61,10 @@ class Generator:
         command += [str(option) for option in options]
         if self.verbose:
             print("  " + " ".join(command), file=sys.stderr)
-        busy, own, began = machine_busy_s(), process_s(server.pid) + children_s(), time.monotonic()
+        busy, own, began = machine_busy_s(), processes_s(server) + children_s(), time.monotonic()
         done = subprocess.run(command, capture_output=True, text=True, timeout=self.limit_s, check=False)
         elapsed = time.monotonic() - began
-        foreign = (machine_busy_s() - busy) - (process_s(server.pid) + children_s() - own)
+        foreign = (machine_busy_s() - busy) - (processes_s(server) + children_s() - own)
         if done.returncode == 1 or not done.stdout:
             raise SystemExit(f"compare: {' '.join(command)}\nfailed: {done.stderr.strip()}")
         result = json.loads(done.stdout)

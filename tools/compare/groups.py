@@ -1,7 +1,6 @@
 """Replicated servers under comparison: a primary and its replicas, in the kinds that there are.
 
-Each has `address` and `pid` of the primary, `options` for lmc-bench, and `server_of(n)` for the n-th replica where it can be
-read; use as context managers.
+Each has `address` and `pid` of the primary, `pids` of all, and `bench_options` for lmc-bench; use as context managers.
 """
 
 import os
@@ -26,18 +25,18 @@ def _poll(condition, what):
 class LogMemcachedGroup:
     """`ack` None: the server alone, as memcached runs."""
 
-    options = []
+    bench_options = []
 
-    def __init__(self, context, ack, backups=1, memory_mb=1024, cpus=None):
+    def __init__(self, context, ack, memory_mb=1024):
         self.name = "logmemcached"
-        self.context, self.ack, self.count, self.memory_mb, self.cpus = context, ack, backups, memory_mb, cpus
+        self.context, self.ack, self.memory_mb = context, ack, memory_mb
         self.directory = tempfile.mkdtemp(prefix="lmc-compare-")
         self.primary = None
         self.backups = []
 
     def _node(self, *options):
         extra = [] if self.ack is None else [*options, "--group-secret-file", self.secret, "--ack", self.ack, "--fabric", "tcp"]
-        return Server(self.context.binaries, "logmemcached", memory_mb=self.memory_mb, cpus=self.cpus, extra=extra).start()
+        return Server(self.context.binaries, "logmemcached", memory_mb=self.memory_mb, extra=extra).start()
 
     def __enter__(self):
         self.secret = os.path.join(self.directory, "secret")
@@ -46,9 +45,8 @@ class LogMemcachedGroup:
         self.at = f"127.0.0.1:{free_port()}"
         self.primary = self._node("--role", "primary", "--replication-listen", self.at)
         if self.ack is not None:
-            for _ in range(self.count):
-                self.join()
-            _poll(lambda: self.in_sync() == self.count, "a group in sync")
+            self.join()
+            _poll(lambda: self.in_sync() == 1, "a group in sync")
         return self
 
     def join(self):
@@ -58,8 +56,7 @@ class LogMemcachedGroup:
         return self.backups[-1]
 
     def statistics(self):
-        lines = self.primary.ask(b"stats replication\r\n", b"END\r\n").decode().splitlines()
-        return dict(line.split(" ", 2)[1:] for line in lines if line.startswith("STAT "))
+        return self.primary.stats(b" replication")
 
     def in_sync(self):
         return len([node for node in self.statistics().get("in_sync", "none").split(",") if node != "none"])
@@ -78,6 +75,10 @@ class LogMemcachedGroup:
     def pid(self):
         return self.primary.pid
 
+    @property
+    def pids(self):
+        return [server.pid for server in (self.primary, *self.backups)]
+
 
 class RedisGroup:
     """Redis with one replica, nothing on disk. `wait`: each batch ends with WAIT 1."""
@@ -85,7 +86,7 @@ class RedisGroup:
     def __init__(self, context, wait):
         self.name = "redis"
         self.context = context
-        self.options = ["-P", "redis", "--wait", 1 if wait else 0]
+        self.bench_options = ["-P", "redis", "--wait", 1 if wait else 0]
         self.processes = []
 
     def _start(self, port, *options):
@@ -119,11 +120,15 @@ class RedisGroup:
     def pid(self):
         return self.processes[0].pid
 
+    @property
+    def pids(self):
+        return [process.pid for process in self.processes]
+
 
 class YrmcdsGroup:
     """yrmcds with one slave. Who has the virtual address is the master, so the slave lives in a network namespace."""
 
-    options = []
+    bench_options = []
     NAMESPACE = "lmc-compare"
 
     def __init__(self, _context):
@@ -170,3 +175,7 @@ class YrmcdsGroup:
     @property
     def pid(self):
         return self.processes[0].pid
+
+    @property
+    def pids(self):
+        return [process.pid for process in self.processes]

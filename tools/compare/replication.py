@@ -16,9 +16,9 @@ PIPELINES = (1, 10, 50)
 COST = {("none", 1): 1.4, ("none", 50): 1.25, ("all", 1): 2.0, ("all", 50): 1.5}  # times the CPU without replication
 
 
-def run(context, group, options, seed=1):
-    return context.generator.run(group, [*group.options, *options, "--duration", context.duration_s, "--warmup",
-                                         context.duration_s / 5, "--seed", seed])
+def run(context, target, options, seed=1):
+    return context.generator.run(target, [*options, "--duration", context.duration_s, "--warmup", context.duration_s / 5,
+                                          "--seed", seed])
 
 
 def cost(context):
@@ -30,7 +30,7 @@ def cost(context):
         for pipeline in PIPELINES:
             for round_number in range(context.rounds):
                 for ack, group in groups.items():
-                    result = run(context, group, [*SETS, "-p", pipeline], round_number + 1)
+                    result = run(context, group, [*group.bench_options, *SETS, "-p", pipeline], round_number + 1)
                     rows = [f"pipeline {pipeline}, ack={ack}"] if ack else [f"pipeline {pipeline}, ack={a}" for a in ("none", "all")]
                     for row in rows:
                         table.add(row, "logmemcached" if ack else "alone", result["server_cpu"]["us_per_operation"])
@@ -47,7 +47,10 @@ def against_others(context):
                   ["redis", "yrmcds", "logmemcached"],
                   "16 connections, 100-byte values, one replica. Waiting: Redis ends each batch with WAIT 1, we run with "
                   "--ack=all; yrmcds cannot.")
-    tail = Table("Against Redis and yrmcds: p99 of a set", "us, closed loop", ["redis", "yrmcds", "logmemcached"])
+    tail = Table("Against Redis and yrmcds: p99 of a set, each at its own speed", "us, closed loop",
+                 ["redis", "yrmcds", "logmemcached"])
+    paced = Table("Against Redis: p99 of a set at the same rate", "us, open loop (Poisson arrivals)", ["redis", "logmemcached"],
+                  "Rates are shares of what Redis does in the closed loop at the same pipeline.")
     kinds = [("not waiting", [lambda: RedisGroup(context, False), lambda: LogMemcachedGroup(context, "none")]),
              ("waiting", [lambda: RedisGroup(context, True), lambda: LogMemcachedGroup(context, "all")])]
     if not shutil.which("redis-server"):
@@ -64,14 +67,27 @@ def against_others(context):
                 row = f"{kind}, pipeline {pipeline}"
                 for round_number in range(context.rounds):
                     for group in groups:
-                        result = run(context, group, [*SETS, "-p", pipeline], round_number + 1)
+                        result = run(context, group, [*group.bench_options, *SETS, "-p", pipeline], round_number + 1)
                         speed.add(row, group.name, 1e6 / result["operations_per_s"])
                         tail.add(row, group.name, result["latency_us"]["all"]["p99"])
                         context.note_noise(speed, row, result)
                 for table in (speed, tail):
                     table.set_target(row, Target(1.0, "redis"))
+                pace(context, paced, row, pipeline, groups[:2], 1e6 / speed.median(row, "redis"))
             print(f"compare: replication: against others, {kind}: done", file=sys.stderr)
-    return [speed, tail]
+    return [speed, tail, paced]
+
+
+def pace(context, table, label, pipeline, groups, full):
+    for share in (0.5, 0.8):
+        row = f"{label}, {share * 100:.0f} %"
+        for round_number in range(context.rounds):
+            for group in groups:
+                load = [*group.bench_options, *SETS, "-p", pipeline, "--rate", int(full * share)]
+                result = run(context, group, load, round_number + 1)
+                table.add(row, group.name, result["latency_us"]["all"]["p99"])
+                context.note_noise(table, row, result)
+        table.set_target(row, Target(1.0, "redis"))
 
 
 CALLS = ("recvfrom", "read", "readv", "sendto", "sendmsg", "write", "epoll_wait", "epoll_ctl")
@@ -93,6 +109,12 @@ def count_calls(pid, work):
         return counts
 
 
+def settled(group):
+    """A node makes its numbers anew twice a second."""
+    time.sleep(1)
+    return group.statistics()
+
+
 def calls(context):
     """Of the primary, counted under strace: so slowed down that batches differ, but not what a batch takes."""
     table = Table("System calls of the primary", "per set; batches: of the ledger, by the shipper's own count", CALLS + ("batches", "doorbells"),
@@ -106,10 +128,10 @@ def calls(context):
             done = {}
 
             def work():
-                before = group.statistics()
+                before = settled(group)
                 result = context.generator.run(group, [*SETS, "-p", pipeline, "--duration", context.duration_s, "--warmup", 0])
                 done["sets"] = result["measured"]["sets"]
-                after = group.statistics()
+                after = settled(group)
                 for key in after:
                     for what in ("batches", "doorbells"):
                         if key.endswith(f":{what}"):
@@ -127,12 +149,15 @@ def join(context):
                   "--ack=all, one backup in sync; a second one joins.")
     facts = Table("The join", "as said", ["logmemcached"])
     megabytes = 60 if context.quick else 1000
-    load = ["-c", 16, "--ratio", "1:0", "--keys", 10_000, "--key-prefix", "fg:", "--rate", 5000, "--sleep"]
-    for round_number in range(max(2, context.rounds - 2)):
+    second = min(1, context.duration_s)  # of one run: several fit into a join
+    load = ["-c", 16, "--ratio", "1:0", "--keys", 10_000, "--key-prefix", "fg:", "--rate", 5000, "--sleep",
+            "--duration", second, "--warmup", 0, "--seed"]
+    for _ in range(max(2, context.rounds - 2)):
         with LogMemcachedGroup(context, "all", memory_mb=3 * megabytes) as group:
             context.generator.run(group, ["--keys", megabytes * 1000, "--value-bytes", 950, "--prefill-only"])
-            quiet = run(context, group, load, round_number + 1)
-            table.add("p99", "without", quiet["latency_us"]["all"]["p99"])
+            for run_number in range(3):
+                quiet = context.generator.run(group, [*load, run_number + 1])
+                table.add("p99", "without", quiet["latency_us"]["all"]["p99"])
             began, seen = time.monotonic(), {}
             group.join()
 
@@ -146,11 +171,12 @@ def join(context):
 
             watcher = threading.Thread(target=watch)
             watcher.start()
+            measured = 0
             while watcher.is_alive():
-                during = run(context, group, load, round_number + 1)
-                if watcher.is_alive() or "p99" not in facts.rows:
+                during = context.generator.run(group, [*load, measured + 1])
+                if measured == 0 or watcher.is_alive():  # a run that was mostly after the join says nothing of it
                     table.add("p99", "logmemcached", during["latency_us"]["all"]["p99"])
-                    context.note_noise(table, "p99", during)
+                    measured += 1
             watcher.join()
             sent, took = max((value for key, value in seen.items() if key != "done"), default=(0, 1))
             facts.add("MB copied", "logmemcached", sent / 1e6)
@@ -172,8 +198,7 @@ def reads(context):
             row = f"pipeline {pipeline}"
             for round_number in range(context.rounds):
                 for name, server in (("alone", alone.primary), ("logmemcached", group.backups[0])):
-                    result = context.generator.run(server, [*load, "-p", pipeline, "--duration", context.duration_s,
-                                                            "--warmup", context.duration_s / 5, "--seed", round_number + 1])
+                    result = run(context, server, [*load, "-p", pipeline], round_number + 1)
                     table.add(row, name, result["server_cpu"]["us_per_operation"])
                     context.note_noise(table, row, result)
             table.set_target(row, Target(1.0, "alone"))

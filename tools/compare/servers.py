@@ -105,8 +105,8 @@ class Server:
                 answer += more
             return answer
 
-    def stats(self):
-        lines = self.ask(b"stats\r\n", b"END\r\n").decode().splitlines()
+    def stats(self, group=b""):
+        lines = self.ask(b"stats%s\r\n" % group, b"END\r\n").decode().splitlines()
         return dict(line.split(" ", 2)[1:] for line in lines if line.startswith("STAT "))
 
     def resident_bytes(self):

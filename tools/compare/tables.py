@@ -41,6 +41,9 @@ class Table:
     def add(self, row, server, figure):
         self.rows.setdefault(row, {}).setdefault(server, []).append(figure)
 
+    def median(self, row, server):
+        return statistics.median(self.rows[row][server])
+
     def set_target(self, row, target):
         self.targets[row] = target
 
