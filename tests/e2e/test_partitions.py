@@ -48,9 +48,12 @@ class PartitionCase(GroupCase):
             self.assertIsNone(reader.stale)
             self.assertGreater(reader.answers, 0)
 
-    def await_progress(self, writers):
-        before = [writer.operations for writer in writers]
-        poll(lambda: all(writer.operations > then for writer, then in zip(writers, before)), "writes go on", _WITHIN)
+    def check_all_is_well(self, group, counting, readers, writers):
+        group.await_in_sync(within=_WITHIN)
+        end(writers)
+        self.judge(counting, readers)
+        for node in group.nodes:
+            self.check(node.server, writers)
 
 
 class Backups(PartitionCase):
@@ -106,11 +109,7 @@ class Backups(PartitionCase):
             time.sleep(settings.seconds(0.3 * (1 + turn % 3)))  # shorter than a term, and longer
             self.network.heal()
             self.await_progress(writers)
-        group.await_in_sync(within=_WITHIN)
-        end(writers)
-        self.judge(counting, readers)
-        for node in group.nodes:
-            self.check(node.server, writers)
+        self.check_all_is_well(group, counting, readers, writers)
 
     def test_lost_packets_lose_nothing_else(self):
         group = self.group(term_ms=4 * _TERM_MS)
@@ -119,11 +118,7 @@ class Backups(PartitionCase):
         writers = write_for(2, group.primary.server, range(4))
         self.await_progress(writers)
         self.network.heal()
-        group.await_in_sync(within=_WITHIN)
-        end(writers)
-        self.judge(counting, readers)
-        for node in group.nodes:
-            self.check(node.server, writers)
+        self.check_all_is_well(group, counting, readers, writers)
 
     def test_a_client_of_a_backup_reads_what_it_wrote_while_another_is_cut_off(self):
         group = self.group()

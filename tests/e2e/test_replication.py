@@ -37,6 +37,10 @@ class GroupCase(unittest.TestCase):
         self.addCleanup(group.stop)
         return group
 
+    def await_progress(self, writers, within=60):
+        before = [writer.operations for writer in writers]
+        poll(lambda: all(writer.operations > then for writer, then in zip(writers, before)), "writes go on", within)
+
     def check(self, server, writers):
         for writer in writers:
             self.assertIsNone(writer.wrong)

@@ -27,8 +27,7 @@ class Verbs(GroupCase):
         tc("add", "dev", "node3", "root", "netem", "loss", "100%")  # everything that this node sends by RDMA
         try:
             poll(lambda: lost.address not in group.primary.status()["in_sync"], "the set without it", 30)
-            before = [writer.operations for writer in writers]
-            poll(lambda: all(writer.operations > then for writer, then in zip(writers, before)), "writes go on", 30)
+            self.await_progress(writers)
         finally:
             tc("del", "dev", "node3", "root")
         group.await_in_sync(within=60)

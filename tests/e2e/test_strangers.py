@@ -24,8 +24,7 @@ class Strangers(GroupCase):
 
     def check_undisturbed(self):
         """No change of the set, and every write is there."""
-        writers = [writer.operations for writer in self.writers]
-        poll(lambda: all(now.operations > then for now, then in zip(self.writers, writers)), "writes go on", 20)
+        self.await_progress(self.writers)
         end(self.writers)
         after = self.primary.status()
         for name in ("role", "epoch", "in_sync", "serves"):
