@@ -237,8 +237,7 @@ class Replication(GroupCase):
         for node in group.nodes:
             with self.assertRaises((OSError, EOFError)), node.server.connect(20) as connection:
                 connection.ask_until(b"get key\r\n")
-        backup.ctl("promote", "force")
-        primary.ctl("follow", backup.ctl("epoch").strip(), backup.address)
+        backup.ctl("promote", "force")  # and it invites the other
         group.await_in_sync(backup)
         for node in group.nodes:
             with node.server.connect(20) as connection:

@@ -41,8 +41,10 @@ class Node:
         self.port = self.server.port
 
     def ctl(self, *words):
-        done = subprocess.run([lmcctl_path(), "--group-secret-file", self.secret_file, self.address, *words],
-                              capture_output=True, text=True, timeout=settings.seconds(30))
+        limit = settings.seconds(30)
+        done = subprocess.run([lmcctl_path(), "--group-secret-file", self.secret_file, "--timeout", str(round(limit * 1000)),
+                               self.address, *words],
+                              capture_output=True, text=True, timeout=limit + 10)
         if done.returncode != 0:
             raise Refused(done.stderr.strip())
         return done.stdout
