@@ -39,9 +39,13 @@ SocketAddress require_address(std::string_view address) {
   return *found;
 }
 
-void bind(rdma_cm_id& id, SocketAddress at, std::string_view address) {
+// `address`: what `at` was asked for as.
+ibv_context& bind_to_device(rdma_cm_id& id, SocketAddress at, std::string_view address) {
   require(minus_one_and_errno(rdma_bind_addr(&id, reinterpret_cast<sockaddr*>(&at.storage))),
           {"have " + std::string(address) + " from an RDMA device", "rdma link shows the devices"});
+  if (id.verbs == nullptr)
+    throw std::runtime_error("no RDMA device carries " + std::string(address) + " (rdma link shows the devices)");
+  return *id.verbs;
 }
 
 }  // namespace
@@ -56,9 +60,7 @@ std::optional<std::string> VerbsFabric::device_for(std::string_view address, std
     }
     const EventChannel channel = make_event_channel();
     const CmId id = make_id(*channel);
-    bind(*id, at, address);
-    if (id->verbs != nullptr) return ibv_get_device_name(id->verbs->device);
-    why = "no RDMA device carries " + host_text(at.storage);
+    return ibv_get_device_name(bind_to_device(*id, at, address).device);
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -72,13 +74,11 @@ VerbsFabric::VerbsFabric(Reactor& reactor, std::string_view address, const Verbs
       channel_(make_event_channel()),
       listener_(make_id(*channel_)) {
   set_nonblocking(channel_->fd);
-  bind(*listener_, source_, address);
-  if (listener_->verbs == nullptr)
-    throw std::runtime_error("no RDMA device carries " + std::string(address) + " (rdma link shows the devices)");
+  ibv_context& context = bind_to_device(*listener_, source_, address);
   require(minus_one_and_errno(rdma_listen(listener_.get(), kBacklog)),
           {"listen on " + std::string(address) + " of the RDMA device", ""});
   set_port(source_.storage, 0);
-  device_.emplace(*listener_->verbs, reactor);
+  device_.emplace(context, reactor);
   if (device_->max_work_requests() < 2 * kMaxChainWrites)
     throw std::runtime_error("the RDMA device's queues are too short for replication (ibv_devinfo -v, max_qp_wr)");
   connection_events_ = reactor.watch(channel_->fd, [this](Readiness) { on_connection_event(); });
