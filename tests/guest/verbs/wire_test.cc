@@ -2,23 +2,16 @@
 #include "replication/fabric/verbs/wire.h"
 
 #include <catch2/catch.hpp>
-#include <cstring>
 #include <string>
+
+#include "hex.h"
 
 namespace lmc::replication::verbs {
 namespace {
 
 template <typename T>
 std::string hex(const T& value) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  unsigned char bytes[sizeof value];
-  std::memcpy(bytes, &value, sizeof value);
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+  return hex_of({reinterpret_cast<const char*>(&value), sizeof value});
 }
 
 TEST_CASE("what the ends of a link say before its first chain has the bytes that are written down") {
