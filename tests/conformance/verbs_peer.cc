@@ -239,6 +239,15 @@ struct Victim : Bench {
   }
 };
 
+// Such a link and its other end, connected; neither has said its keys.
+struct Met : Victim {
+  Met() {
+    peer.post_receive();
+    REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
+  }
+  RawPeer peer{reactor, fabrics->address(), hello(1)};
+};
+
 TEST_CASE("verbs: a request that shows no ticket waited for is refused, with this node's version") {
   Victim victim;
   for (const std::string& said :
@@ -261,13 +270,10 @@ TEST_CASE("verbs: a request that shows no ticket waited for is refused, with thi
 
 TEST_CASE("verbs: a peer that does not begin with its keys has no link") {
   for (const std::string& said : {std::string(80, 'x'), bytes_of(Keys{}).substr(0, 79), bytes_of(Keys{}) + "x"}) {
-    Victim victim;
-    RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
-    peer.post_receive();
-    REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
-    peer.send(said);
-    CHECK(victim.goes_down());
-    CHECK(victim.receiver.ups + victim.receiver.arrivals == 0);
+    Met met;
+    met.peer.send(said);
+    CHECK(met.goes_down());
+    CHECK(met.receiver.ups + met.receiver.arrivals == 0);
   }
 }
 
@@ -280,34 +286,28 @@ TEST_CASE("verbs: a peer that says nothing has no link for long") {
 }
 
 TEST_CASE("verbs: what is written before the own keys are said ends the link; so does what is no write") {
-  Victim victim;
-  RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
-  peer.post_receive();
-  REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
-  const Keys keys = peer.keys();
+  Met met;
+  const Keys keys = met.peer.keys();
   CHECK(keys.magic == Keys::kMagic);
-  peer.write(keys.regions[0], "too early");
-  CHECK(victim.goes_down());
-  CHECK(victim.receiver.ups + victim.receiver.arrivals == 0);
+  met.peer.write(keys.regions[0], "too early");
+  CHECK(met.goes_down());
+  CHECK(met.receiver.ups + met.receiver.arrivals == 0);
 }
 
 TEST_CASE("verbs: a key of one link is worth nothing on another once that is revoked") {
-  Victim victim;
-  RawPeer peer(victim.reactor, victim.fabrics->address(), hello(1));
-  peer.post_receive();
-  REQUIRE(peer.answer() == RDMA_CM_EVENT_ESTABLISHED);
-  const Keys keys = peer.keys();
-  peer.send(bytes_of(Keys{}));
-  REQUIRE(victim.reactor.run_until([&] { return victim.receiver.ups == 1; }));
-  REQUIRE(peer.outcome() == IBV_WC_SUCCESS);
-  peer.write(keys.regions[0], "in time");
-  REQUIRE(peer.outcome() == IBV_WC_SUCCESS);
-  victim.to->revoke();
-  const std::vector<std::uint64_t> fenced = victim.memory.log;
-  peer.write(keys.regions[0], "late");
-  CHECK(peer.outcome() != IBV_WC_SUCCESS);
-  CHECK(victim.memory.log == fenced);
-  CHECK(victim.log(0, 7) == "in time");
+  Met met;
+  const Keys keys = met.peer.keys();
+  met.peer.send(bytes_of(Keys{}));
+  REQUIRE(met.reactor.run_until([&] { return met.receiver.ups == 1; }));
+  REQUIRE(met.peer.outcome() == IBV_WC_SUCCESS);
+  met.peer.write(keys.regions[0], "in time");
+  REQUIRE(met.peer.outcome() == IBV_WC_SUCCESS);
+  met.to->revoke();
+  const std::vector<std::uint64_t> fenced = met.memory.log;
+  met.peer.write(keys.regions[0], "late");
+  CHECK(met.peer.outcome() != IBV_WC_SUCCESS);
+  CHECK(met.memory.log == fenced);
+  CHECK(met.log(0, 7) == "in time");
 }
 
 }  // namespace
