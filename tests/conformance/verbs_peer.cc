@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench.h"
+#include "faulty_device.h"
 #include "replication/fabric/verbs/nonblocking.h"
 #include "replication/fabric/verbs/verbs_fabric.h"
 #include "replication/fabric/verbs/wire.h"
@@ -56,6 +57,23 @@ TEST_CASE("verbs: chains that the send queue has no room for wait, and land in t
     for (std::size_t j = 0; j < kMaxChainWrites; ++j)
       wrong += bench.log(100 * (i * kMaxChainWrites + j), 100) != bench.piece(i + j, 100);
   CHECK(wrong == 0);
+}
+
+TEST_CASE("verbs: nothing is posted after a chain that could not be, and the link ends") {
+  Bench bench;
+  bench.connect();
+  FaultyDevice device("rxe2");
+  bench.sender.in_completed = [&] { bench.post(Region::kLedger, 0, bench.piece(1, 8)); };
+  const std::vector<Write> chain(kMaxChainWrites, Write{Region::kLog, 0, bench.piece(1, 8)});
+  const Write last{Region::kLog, 4096, bench.piece(1, 8)};
+  while (counters_of(bench).waits == 0) bench.from->post(chain);
+  while (counters_of(bench).waits < 8) bench.from->post({&last, 1});
+  device.refuse_next_post();
+  REQUIRE(bench.reactor.run_until([&] { return bench.sender.downs == 1; }));
+  CHECK(device.posts_after_refusal() == 0);
+  CHECK(bench.sender.cause == "cannot post a chain: Cannot allocate memory");
+  CHECK(bench.log(4096, 8) == std::string(8, '\0'));
+  CHECK(bench.memory.ledger[0] == 0);
 }
 
 TEST_CASE("verbs: more chains than there are receives land while nobody looks at them") {

@@ -5,7 +5,11 @@
 namespace lmc::replication::verbs {
 
 Outcome SendQueue::post(ibv_qp& queue_pair, std::span<const Write> chain) {
-  if (waiting_.empty() && chain.size() <= free_) return submit(queue_pair, chain);
+  if (broken_.failed()) return broken_;
+  if (waiting_.empty() && chain.size() <= free_) {
+    submit(queue_pair, chain);
+    return broken_;
+  }
   ++counters_.waits;
   waiting_.emplace_back(chain.begin(), chain.end());
   return {};
@@ -14,16 +18,16 @@ Outcome SendQueue::post(ibv_qp& queue_pair, std::span<const Write> chain) {
 Outcome SendQueue::completed(ibv_qp& queue_pair) {
   free_ += in_queue_.front();
   in_queue_.pop_front();
-  while (!waiting_.empty() && waiting_.front().size() <= free_) {
+  while (!broken_.failed() && !waiting_.empty() && waiting_.front().size() <= free_) {
     const std::vector<Write> chain = std::move(waiting_.front());
     waiting_.pop_front();
-    if (const Outcome outcome = submit(queue_pair, chain); outcome.failed()) return outcome;
+    submit(queue_pair, chain);
   }
-  return {};
+  return broken_;
 }
 
 // Bytes that fit go within the work request: the device need not fetch them, and they need not be registered.
-Outcome SendQueue::submit(ibv_qp& queue_pair, std::span<const Write> chain) {
+void SendQueue::submit(ibv_qp& queue_pair, std::span<const Write> chain) {
   requests_.assign(chain.size(), {});
   pieces_.resize(chain.size());
   for (std::size_t i = 0; i < chain.size(); ++i) {
@@ -59,7 +63,7 @@ Outcome SendQueue::submit(ibv_qp& queue_pair, std::span<const Write> chain) {
   ++counters_.doorbells;
   counters_.work_requests += size;
   ibv_send_wr* refused = nullptr;
-  return errno_value(ibv_post_send(&queue_pair, requests_.data(), &refused));
+  broken_ = errno_value(ibv_post_send(&queue_pair, requests_.data(), &refused));
 }
 
 }  // namespace lmc::replication::verbs

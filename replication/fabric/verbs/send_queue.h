@@ -36,7 +36,7 @@ class SendQueue {
 
   // Where the peer's regions are.
   void aim(const Keys& peer) { peer_ = peer; }
-  // Within the limits of fabric.h. A failure: the queue pair takes nothing.
+  // Within the limits of fabric.h. After a failure nothing more is given to the queue pair (F1), and all fails alike.
   Outcome post(ibv_qp& queue_pair, std::span<const Write> chain);
   // The oldest chain in the queue has been reported; what waited may follow.
   Outcome completed(ibv_qp& queue_pair);
@@ -45,12 +45,13 @@ class SendQueue {
   [[nodiscard]] std::size_t in_queue() const { return in_queue_.size(); }
 
  private:
-  Outcome submit(ibv_qp& queue_pair, std::span<const Write> chain);
+  void submit(ibv_qp& queue_pair, std::span<const Write> chain);
 
   const Device& device_;
   unsigned free_;  // slots
   SendCounters& counters_;
   Keys peer_;
+  Outcome broken_;                 // by the first chain that the queue pair did not take
   std::deque<unsigned> in_queue_;  // by chain: its work requests
   std::deque<std::vector<Write>> waiting_;
   std::vector<ibv_send_wr> requests_;

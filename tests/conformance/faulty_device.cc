@@ -1,0 +1,52 @@
+#include "faulty_device.h"
+
+#include <rdma/rdma_cma.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <string>
+
+namespace lmc::test {
+namespace {
+
+// The functions that replace others can hold nothing.
+ibv_context_ops good;
+bool refuses = false;
+bool refused = false;
+unsigned posts_since = 0;
+
+int post_send(ibv_qp* queue_pair, ibv_send_wr* request, ibv_send_wr** first_refused) {
+  if (refused) ++posts_since;
+  if (!refuses) return good.post_send(queue_pair, request, first_refused);
+  refuses = false;
+  refused = true;
+  *first_refused = request;
+  return ENOMEM;
+}
+
+}  // namespace
+
+FaultyDevice::FaultyDevice(std::string_view name) : all_(rdma_get_devices(nullptr)) {
+  for (ibv_context** each = all_; each != nullptr && *each != nullptr; ++each)
+    if (ibv_get_device_name((*each)->device) == name) context_ = *each;
+  if (context_ == nullptr) throw std::runtime_error("there is no RDMA device " + std::string(name));
+  good = context_->ops;
+  refuses = refused = false;
+  posts_since = 0;
+  context_->ops.post_send = post_send;
+}
+
+FaultyDevice::~FaultyDevice() {
+  context_->ops = good;
+  rdma_free_devices(all_);
+}
+
+void FaultyDevice::refuse_next_post() {
+  refuses = true;
+}
+
+unsigned FaultyDevice::posts_after_refusal() const {
+  return posts_since;
+}
+
+}  // namespace lmc::test

@@ -1,0 +1,27 @@
+// An RDMA device that fails as soft-RoCE never does: some of what it is asked is answered here, while this lives.
+#pragma once
+
+#include <infiniband/verbs.h>
+
+#include <string_view>
+
+namespace lmc::test {
+
+// One at a time.
+class FaultyDevice {
+ public:
+  explicit FaultyDevice(std::string_view name);
+  ~FaultyDevice();
+  FaultyDevice(const FaultyDevice&) = delete;
+  FaultyDevice& operator=(const FaultyDevice&) = delete;
+
+  // The next ibv_post_send takes nothing and fails with ENOMEM.
+  void refuse_next_post();
+  [[nodiscard]] unsigned posts_after_refusal() const;
+
+ private:
+  ibv_context** all_;
+  ibv_context* context_ = nullptr;
+};
+
+}  // namespace lmc::test
