@@ -81,10 +81,17 @@ void Connection::post_receives() {
   request.wr_id = static_cast<std::uint64_t>(Work::kKeysReceived);
   request.sg_list = &piece;
   request.num_sge = 1;
-  ibv_recv_wr* refused = nullptr;
-  require(errno_value(ibv_post_recv(&queue_pair_.get(), &request, &refused)), {"post a receive", ""});
-  ++receives_;
+  require(post_receive_list(request), {"post a receive", ""});
   require(post_receive_lists(receive_slots(device_) - 1), {"post receives", ""});
+}
+
+// Counts those that the queue pair took.
+Outcome Connection::post_receive_list(ibv_recv_wr& first) {
+  ibv_recv_wr* refused = nullptr;  // the first that it did not
+  const Outcome outcome = errno_value(ibv_post_recv(&queue_pair_.get(), &first, &refused));
+  const ibv_recv_wr* const end = outcome.failed() ? refused : nullptr;
+  for (const ibv_recv_wr* each = &first; each != nullptr && each != end; each = each->next) ++receives_;
+  return outcome;
 }
 
 Outcome Connection::post_receive_lists(unsigned count) {
@@ -96,11 +103,7 @@ Outcome Connection::post_receive_lists(unsigned count) {
       requests[i].wr_id = static_cast<std::uint64_t>(Work::kReceive);
       if (i + 1 < now) requests[i].next = &requests[i + 1];
     }
-    ibv_recv_wr* refused = nullptr;
-    if (const Outcome outcome = errno_value(ibv_post_recv(&queue_pair_.get(), requests.data(), &refused));
-        outcome.failed())
-      return outcome;
-    receives_ += now;
+    if (const Outcome outcome = post_receive_list(requests[0]); outcome.failed()) return outcome;
     count -= now;
   }
   return {};
@@ -138,9 +141,10 @@ Outcome Connection::greet() {
   request.num_sge = 1;
   request.opcode = IBV_WR_SEND;
   request.send_flags = IBV_SEND_SIGNALED;
-  ++keys_in_queue_;
   ibv_send_wr* refused = nullptr;
-  return errno_value(ibv_post_send(&queue_pair_.get(), &request, &refused));
+  const Outcome outcome = errno_value(ibv_post_send(&queue_pair_.get(), &request, &refused));
+  if (!outcome.failed()) ++keys_in_queue_;
+  return outcome;
 }
 
 // --- reports ---
@@ -178,8 +182,7 @@ bool Connection::poll(Reports& reports) {
 
 void Connection::take(const ibv_wc& completion, Reports& reports) {
   const Work work{completion.wr_id};
-  if (work == Work::kReceive || work == Work::kKeysReceived) --receives_;
-  if (work == Work::kKeysSent) --keys_in_queue_;
+  settle(work);
   if (completion.status != IBV_WC_SUCCESS) {
     // That everything else is flushed is said after the cause.
     if (reports.failure.empty()) reports.failure = text_of(completion.status);
@@ -190,12 +193,18 @@ void Connection::take(const ibv_wc& completion, Reports& reports) {
       reports.failure = "the other end sends what is no write";
   } else if (work == Work::kKeysReceived) {
     take_keys(completion, reports);
+  } else if (work == Work::kChainEnd) {
+    ++reports.completed;
+    const Outcome outcome = sends_.resume(queue_pair_.get());
+    if (outcome.failed() && reports.failure.empty()) reports.failure = failure_text(outcome, {"post a chain", ""});
   }
-  if (work != Work::kChainEnd) return;
-  if (completion.status != IBV_WC_SUCCESS) return sends_.flushed();
-  ++reports.completed;
-  const Outcome outcome = sends_.completed(queue_pair_.get());
-  if (outcome.failed() && reports.failure.empty()) reports.failure = failure_text(outcome, {"post a chain", ""});
+}
+
+// Work that was posted has been reported, however it went.
+void Connection::settle(Work work) {
+  if (work == Work::kReceive || work == Work::kKeysReceived) --receives_;
+  if (work == Work::kKeysSent) --keys_in_queue_;
+  if (work == Work::kChainEnd) sends_.reported();
 }
 
 void Connection::take_keys(const ibv_wc& completion, Reports& reports) {
@@ -221,15 +230,10 @@ Connection::~Connection() {
 void Connection::drain() {
   const auto until = std::chrono::steady_clock::now() + kDrainLimit;
   std::array<ibv_wc, kPolledAtOnce> taken;
-  while (receives_ + keys_in_queue_ + sends_.in_queue() != 0) {
+  while (unsettled() != 0) {
     const int count = ibv_poll_cq(completions_.get(), static_cast<int>(taken.size()), taken.data());
     if (count < 0) return;
-    for (int i = 0; i < count; ++i) {
-      const Work work{taken[static_cast<std::size_t>(i)].wr_id};
-      if (work == Work::kReceive || work == Work::kKeysReceived) --receives_;
-      if (work == Work::kKeysSent) --keys_in_queue_;
-      if (work == Work::kChainEnd) sends_.flushed();
-    }
+    for (int i = 0; i < count; ++i) settle(Work{taken[static_cast<std::size_t>(i)].wr_id});
     if (count != 0) continue;
     if (std::chrono::steady_clock::now() > until) return;
     std::this_thread::sleep_for(std::chrono::microseconds(20));

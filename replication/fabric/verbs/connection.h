@@ -53,10 +53,13 @@ class Connection {
  private:
   void expose(const ExposedMemory& exposed);
   void post_receives();
+  [[nodiscard]] Outcome post_receive_list(ibv_recv_wr& first);
   [[nodiscard]] Outcome post_receive_lists(unsigned count);
   [[nodiscard]] bool poll(Reports& reports);
   void take(const ibv_wc& completion, Reports& reports);
   void take_keys(const ibv_wc& completion, Reports& reports);
+  void settle(Work work);
+  [[nodiscard]] std::size_t unsettled() const { return receives_ + keys_in_queue_ + sends_.in_queue(); }
   void drain();
   [[nodiscard]] rdma_conn_param parameters(const ConnectionOptions& options) const;
 
@@ -71,7 +74,7 @@ class Connection {
   SendQueue sends_;
   bool exposes_ = false;
   bool connected_ = false;      // or about to be: there may be something to drain
-  unsigned receives_ = 0;       // posted
+  unsigned receives_ = 0;       // posted and not reported
   unsigned keys_in_queue_ = 0;  // sends of them
   QueuePair queue_pair_;
 };

@@ -15,9 +15,12 @@ Outcome SendQueue::post(ibv_qp& queue_pair, std::span<const Write> chain) {
   return {};
 }
 
-Outcome SendQueue::completed(ibv_qp& queue_pair) {
+void SendQueue::reported() {
   free_ += in_queue_.front();
   in_queue_.pop_front();
+}
+
+Outcome SendQueue::resume(ibv_qp& queue_pair) {
   while (!broken_.failed() && !waiting_.empty() && waiting_.front().size() <= free_) {
     const std::vector<Write> chain = std::move(waiting_.front());
     waiting_.pop_front();
@@ -50,20 +53,21 @@ void SendQueue::submit(ibv_qp& queue_pair, std::span<const Write> chain) {
     request.wr.rdma.remote_addr = target.address + write.offset;
     request.wr.rdma.rkey = target.key;
     if (i != 0) requests_[i - 1].next = &request;
-    counters_.bytes += write.bytes.size();
   }
   ibv_send_wr& last = requests_.back();
   last.wr_id = static_cast<std::uint64_t>(Work::kChainEnd);
   last.opcode = IBV_WR_RDMA_WRITE_WITH_IMM;
   last.send_flags |= IBV_SEND_SIGNALED;
+  ibv_send_wr* refused = nullptr;
+  broken_ = errno_value(ibv_post_send(&queue_pair, requests_.data(), &refused));
+  if (broken_.failed()) return;  // of what was taken, if anything, the end is missing that would be reported
   const auto size = static_cast<unsigned>(chain.size());
   free_ -= size;
   in_queue_.push_back(size);
   ++counters_.chains;
   ++counters_.doorbells;
   counters_.work_requests += size;
-  ibv_send_wr* refused = nullptr;
-  broken_ = errno_value(ibv_post_send(&queue_pair, requests_.data(), &refused));
+  for (const Write& write : chain) counters_.bytes += write.bytes.size();
 }
 
 }  // namespace lmc::replication::verbs

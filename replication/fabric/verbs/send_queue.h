@@ -38,11 +38,11 @@ class SendQueue {
   void aim(const Keys& peer) { peer_ = peer; }
   // Within the limits of fabric.h. After a failure nothing more is given to the queue pair (F1), and all fails alike.
   Outcome post(ibv_qp& queue_pair, std::span<const Write> chain);
-  // The oldest chain in the queue has been reported; what waited may follow.
-  Outcome completed(ibv_qp& queue_pair);
-  // The same when nothing may follow.
-  void flushed() { in_queue_.pop_front(); }
-  [[nodiscard]] std::size_t in_queue() const { return in_queue_.size(); }
+  // The oldest chain in the queue has been reported.
+  void reported();
+  // What waited is posted, as far as there is room by now. Fails as post().
+  Outcome resume(ibv_qp& queue_pair);
+  [[nodiscard]] std::size_t in_queue() const { return in_queue_.size(); }  // chains, to be reported
 
  private:
   void submit(ibv_qp& queue_pair, std::span<const Write> chain);
