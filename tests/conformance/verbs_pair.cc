@@ -12,7 +12,7 @@ namespace {
 class VerbsPair final : public FabricPair {
  public:
   explicit VerbsPair(PollReactor& reactor)
-      : accepting_(reactor, node(0) + ":0"), connecting_(reactor, node(1) + ":0") {}
+      : accepting_(reactor, node(0) + ":0", options()), connecting_(reactor, node(1) + ":0", options()) {}
   replication::Fabric& accepting() override { return accepting_; }
   replication::Fabric& connecting() override { return connecting_; }
   std::string address() const override { return node(0) + ":" + std::to_string(accepting_.port()); }
@@ -28,6 +28,9 @@ class VerbsPair final : public FabricPair {
     for (std::size_t i = 0; i <= number; ++i) words >> word;
     return word;
   }
+
+  // Fifty links at once take seconds in a guest that is emulated beside other work.
+  static replication::VerbsOptions options() { return {.connect_timeout = std::chrono::seconds(6), .connection = {}}; }
 
   replication::VerbsFabric accepting_;
   replication::VerbsFabric connecting_;
