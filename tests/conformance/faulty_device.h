@@ -18,6 +18,8 @@ class FaultyDevice {
   // The next ibv_post_send takes nothing and fails with ENOMEM.
   void refuse_next_post();
   [[nodiscard]] unsigned posts_after_refusal() const;
+  // No ibv_poll_cq finds anything from now on.
+  void report_nothing();
 
  private:
   ibv_context** all_;

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -108,6 +109,24 @@ TEST_CASE("verbs: after a refused write, and after a revocation, the next link b
     bench.to->revoke();
     REQUIRE(bench.reactor.run_until([&] { return bench.sender.downs == 1; }));
   }
+}
+
+TEST_CASE("verbs: a device that does not report what it flushed holds nobody up, and nothing lands") {
+  Bench bench;
+  bench.connect();
+  std::optional<FaultyDevice> device("rxe1");
+  device->report_nothing();
+  for (std::size_t i = 0; i < 16; ++i) bench.post(Region::kLog, i << 16, bench.piece(1, 1 << 16));
+  const auto begin = std::chrono::steady_clock::now();
+  bench.to->revoke();
+  CHECK(std::chrono::steady_clock::now() - begin < 50 * Connection::kDrainLimit);
+  const std::vector<std::uint64_t> fenced = bench.memory.log;
+  REQUIRE(bench.reactor.run_until([&] { return bench.sender.downs == 1; }));
+  CHECK(bench.memory.log == fenced);
+  device.reset();
+  bench.sender = {};
+  bench.receiver = {};
+  bench.connect(2);
 }
 
 TEST_CASE("verbs: a writer whose packets are lost is told when its retries are over") {

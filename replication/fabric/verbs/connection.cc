@@ -224,20 +224,22 @@ Connection::~Connection() {
   (void)queue_pair_.set_remote_access(RemoteAccess::kNone);  // fails if the queue pair is in the error state already
   (void)queue_pair_.move_to_error();
   (void)rdma_disconnect(id_.get());  // tells the peer
-  drain();
+  if (!drained()) (void)queue_pair_.reset();
 }
 
-void Connection::drain() {
+// False: kDrainLimit is over.
+bool Connection::drained() {
   const auto until = std::chrono::steady_clock::now() + kDrainLimit;
   std::array<ibv_wc, kPolledAtOnce> taken;
   while (unsettled() != 0) {
     const int count = ibv_poll_cq(completions_.get(), static_cast<int>(taken.size()), taken.data());
-    if (count < 0) return;
+    if (count < 0) return false;
     for (int i = 0; i < count; ++i) settle(Work{taken[static_cast<std::size_t>(i)].wr_id});
     if (count != 0) continue;
-    if (std::chrono::steady_clock::now() > until) return;
+    if (std::chrono::steady_clock::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(20));
   }
+  return true;
 }
 
 }  // namespace lmc::replication::verbs

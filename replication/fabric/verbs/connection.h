@@ -2,7 +2,9 @@
 // (verbs_link.h); this is how the libraries want it done.
 //
 // Its end: the peer's right to write is taken away first, so that from then on its packets are refused; then the queue
-// pair goes to the error state and everything posted is waited for, as flushed. Some milliseconds, kDrainLimit at most.
+// pair goes to the error state and everything posted is waited for, as flushed: less than a millisecond. A device that
+// takes longer than kDrainLimit is made to forget the rest (the reset state), for which it must have stopped. Either
+// way this queue pair moves no byte once the destructor is through.
 //
 // Threads: the reactor's. Errors: the constructor throws Error.
 #pragma once
@@ -25,8 +27,8 @@ struct ConnectionOptions {
 
 class Connection {
  public:
-  static constexpr unsigned kReceives = 256;  // chains that may have landed and not been taken note of
-  static constexpr std::chrono::milliseconds kDrainLimit{500};
+  static constexpr unsigned kReceives = 256;                  // chains that may have landed and not been taken note of
+  static constexpr std::chrono::milliseconds kDrainLimit{5};  // the reactor waits as long
 
   // Of an id that knows its device and is not connected. `owner`: what completion events are told for.
   Connection(const Device& device, CmId id, const ExposedMemory& exposed, void* owner, SendCounters& counters);
@@ -60,7 +62,7 @@ class Connection {
   void take_keys(const ibv_wc& completion, Reports& reports);
   void settle(Work work);
   [[nodiscard]] std::size_t unsettled() const { return receives_ + keys_in_queue_ + sends_.in_queue(); }
-  void drain();
+  [[nodiscard]] bool drained();
   [[nodiscard]] rdma_conn_param parameters(const ConnectionOptions& options) const;
 
   const Device& device_;

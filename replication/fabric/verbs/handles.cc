@@ -76,8 +76,16 @@ Outcome QueuePair::set_receiver_not_ready_timer(std::uint8_t code) {
 }
 
 Outcome QueuePair::move_to_error() {
+  return move_to(IBV_QPS_ERR);
+}
+
+Outcome QueuePair::reset() {
+  return move_to(IBV_QPS_RESET);
+}
+
+Outcome QueuePair::move_to(ibv_qp_state state) {
   ibv_qp_attr wanted{};
-  wanted.qp_state = IBV_QPS_ERR;
+  wanted.qp_state = state;
   return errno_value(ibv_modify_qp(id_->qp, &wanted, IBV_QP_STATE));
 }
 

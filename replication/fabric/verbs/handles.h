@@ -55,8 +55,8 @@ struct QueueSizes {
 
 // A queue pair of a CmId, which it must not outlive.
 //
-// Before it goes, stop it for good: move_to_error(), then poll until everything posted has been reported (as flushed).
-// With work in flight its end is where providers are weakest.
+// Before it goes, stop it for good: move_to_error(), then poll until everything posted has been reported (as flushed),
+// or reset() what takes too long. With work in flight its end is where providers are weakest.
 class QueuePair {
  public:
   QueuePair() = default;
@@ -81,10 +81,13 @@ class QueuePair {
   // Nothing is sent or taken any more; what was posted is reported as flushed. The peer is not told and finds out by
   // its retries, in seconds: a fence takes the access away first.
   Outcome move_to_error();
+  // What was posted is forgotten without a report. Waits until the device has stopped working on it.
+  Outcome reset();
 
  private:
   friend QueuePair make_queue_pair(rdma_cm_id& id, ibv_pd& domain, ibv_cq& completions, const QueueSizes& sizes);
   explicit QueuePair(rdma_cm_id& id) : id_(&id) {}
+  Outcome move_to(ibv_qp_state state);
 
   rdma_cm_id* id_ = nullptr;
 };
