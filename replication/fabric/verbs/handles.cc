@@ -12,11 +12,17 @@ namespace {
 constexpr std::string_view kNoDevice =
     "is there an RDMA device (rdma link), and are the modules ib_uverbs and rdma_ucm loaded?";
 
-// The libraries themselves count the removal of a device as success here, so what is left is a wrong order.
+// Once the device is gone every call fails with EIO, since the kernel has taken back all that there was. What else
+// fails has a wrong order.
 void given_back(Outcome outcome, std::string_view what) {
-  if (!outcome.failed()) return;
+  if (!outcome.failed() || outcome.error() == EIO) return;
   std::fprintf(stderr, "bug: %s\n", failure_text(outcome, {what, "something that uses it is still there"}).c_str());
   std::abort();
+}
+
+bool is_gone(ibv_context& device) {
+  ibv_device_attr ignored{};
+  return errno_value(ibv_query_device(&device, &ignored)).error() == EIO;
 }
 
 unsigned flags(RemoteAccess access) {
@@ -47,8 +53,11 @@ void GiveBack::operator()(ibv_pd* domain) const {
   given_back(errno_value(ibv_dealloc_pd(domain)), "give back a protection domain");
 }
 
+// libibverbs counts a channel's queues itself, and goes on counting one that went with the device.
 void GiveBack::operator()(ibv_comp_channel* channel) const {
-  given_back(errno_value(ibv_destroy_comp_channel(channel)), "give back a completion channel");
+  const Outcome outcome = errno_value(ibv_destroy_comp_channel(channel));
+  if (outcome.error() == EBUSY && is_gone(*channel->context)) return;
+  given_back(outcome, "give back a completion channel");
 }
 
 void GiveBack::operator()(ibv_cq* queue) const {

@@ -1,9 +1,9 @@
 // Owners of what libibverbs and librdmacm give out, and how to get each of them.
 //
 // Every make_...() throws Error, with what failed, why and what can be done. Every owner is move-only and gives its
-// object back when it goes. That cannot fail but by an order that is wrong (a completion queue before its queue pair),
-// which is a bug and ends the process with a message. So declare members in this order, and the compiler takes them
-// down in the right one:
+// object back when it goes. That fails if the device is gone, and nothing is left to give back; or by an order that is
+// wrong (a completion queue before its queue pair), which is a bug and ends the process with a message. So declare
+// members in this order, and the compiler takes them down in the right one:
 //
 //   EventChannel, CmId, ProtectionDomain, CompletionChannel, CompletionQueue, MemoryRegion, QueuePair, CmEvent
 //
