@@ -16,18 +16,22 @@ using replication::TcpFabric;
 
 namespace {
 
+using Say = std::function<void(const std::string&)>;
+
 #if LMC_HAS_VERBS
 std::optional<std::string> device_for(std::string_view address, std::string& why) {
   return replication::VerbsFabric::device_for(address, why);
 }
 
-std::unique_ptr<replication::Fabric> make_verbs(Reactor& reactor, const GroupOptions& options,
-                                                std::string_view address) {
+std::unique_ptr<replication::Fabric> make_verbs(Reactor& reactor, const GroupOptions& options, std::string_view address,
+                                                const Say& say) {
   replication::VerbsOptions verbs;
   verbs.type_of_service = static_cast<std::uint8_t>(options.type_of_service);
   verbs.connection.ack_timeout = static_cast<std::uint8_t>(options.verbs_ack_timeout);
   verbs.connection.retries = static_cast<std::uint8_t>(options.verbs_retries);
-  return std::make_unique<replication::VerbsFabric>(reactor, address, verbs);
+  return std::make_unique<replication::VerbsFabric>(reactor, address, verbs, [say](const std::string& loss) {
+    say(loss + "; this node can have no links until it is restarted with a device");
+  });
 }
 #else
 std::optional<std::string> device_for(std::string_view, std::string& why) {
@@ -35,14 +39,14 @@ std::optional<std::string> device_for(std::string_view, std::string& why) {
   return std::nullopt;
 }
 
-std::unique_ptr<replication::Fabric> make_verbs(Reactor&, const GroupOptions&, std::string_view) {
+std::unique_ptr<replication::Fabric> make_verbs(Reactor&, const GroupOptions&, std::string_view, const Say&) {
   throw std::logic_error("no verbs");  // there is no device
 }
 #endif
 
 }  // namespace
 
-ChosenFabric::ChosenFabric(Reactor& reactor, const GroupOptions& options, std::string_view address) {
+ChosenFabric::ChosenFabric(Reactor& reactor, const GroupOptions& options, std::string_view address, const Say& say) {
   if (options.fabric == "tcp") {
     why_ = "as asked for";
     take_tcp(reactor, options);
@@ -51,7 +55,7 @@ ChosenFabric::ChosenFabric(Reactor& reactor, const GroupOptions& options, std::s
   std::string why_not;
   const std::optional<std::string> device = device_for(address, why_not);
   if (device.has_value()) {
-    fabric_ = make_verbs(reactor, options, address);
+    fabric_ = make_verbs(reactor, options, address, say);
     why_ = "RDMA device " + *device + " has " + std::string(address);
     return;
   }

@@ -1,6 +1,7 @@
 // Which fabric moves this node's log, by what the operator asks for and what the machine has.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@ namespace lmc::group {
 class ChosenFabric {
  public:
   // `address`: where the others reach this node. Throws std::runtime_error if what is asked for is not to be had.
-  ChosenFabric(replication::Reactor& reactor, const GroupOptions& options, std::string_view address);
+  // `say`: a line for the log, when it has lost its device.
+  ChosenFabric(replication::Reactor& reactor, const GroupOptions& options, std::string_view address,
+               const std::function<void(const std::string&)>& say);
 
   [[nodiscard]] replication::Fabric& get() { return *fabric_; }
   [[nodiscard]] const std::string& why() const { return why_; }  // for the log

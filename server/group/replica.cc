@@ -50,7 +50,7 @@ Replica::Replica(const GroupOptions& options, replication::GroupSecret secret, s
                  [this](replication::Fd socket) { fabric_.adopt(std::move(socket)); },
                  [this](const std::string& line) { say(line); }}),
       settings_(settings_of(options, listener_.address())),
-      fabric_(reactor_, options, settings_.address),
+      fabric_(reactor_, options, settings_.address, [this](const std::string& line) { say(line); }),
       status_timer_(reactor_.timer([this] { show_status(); })),
       waiting_(workers) {
   node_ = std::make_unique<replication::Node>(

@@ -1,6 +1,8 @@
 #include "faulty_device.h"
 
+#include <fcntl.h>
 #include <rdma/rdma_cma.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <stdexcept>
@@ -42,6 +44,10 @@ FaultyDevice::FaultyDevice(std::string_view name) : all_(rdma_get_devices(nullpt
 
 FaultyDevice::~FaultyDevice() {
   context_->ops = good;
+  if (events_ >= 0) {
+    ::dup2(events_, context_->async_fd);
+    ::close(events_);
+  }
   rdma_free_devices(all_);
 }
 
@@ -51,6 +57,15 @@ void FaultyDevice::refuse_next_post() {
 
 unsigned FaultyDevice::posts_after_refusal() const {
   return posts_since;
+}
+
+// Nothing is mapped where this file begins.
+void FaultyDevice::fail_events() {
+  const int unreadable = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  events_ = ::dup(context_->async_fd);
+  if (unreadable < 0 || events_ < 0) throw std::runtime_error("no descriptor");
+  ::dup2(unreadable, context_->async_fd);
+  ::close(unreadable);
 }
 
 void FaultyDevice::report_nothing() {

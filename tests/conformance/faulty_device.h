@@ -18,12 +18,15 @@ class FaultyDevice {
   // The next ibv_post_send takes nothing and fails with ENOMEM.
   void refuse_next_post();
   [[nodiscard]] unsigned posts_after_refusal() const;
+  // What it has to say of itself cannot be read any more, as when it is gone: EIO, and the descriptor stays readable.
+  void fail_events();
   // No ibv_poll_cq finds anything from now on.
   void report_nothing();
 
  private:
   ibv_context** all_;
   ibv_context* context_ = nullptr;
+  int events_ = -1;  // the descriptor that is replaced
 };
 
 }  // namespace lmc::test

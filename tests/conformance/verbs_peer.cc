@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -153,6 +155,90 @@ TEST_CASE("verbs: which device carries an address") {
   PollReactor reactor;
   CHECK_THROWS_AS(VerbsFabric(reactor, "192.0.2.1:1"), std::runtime_error);
   CHECK_THROWS_WITH(VerbsFabric(reactor, bench.fabrics->address()), Catch::Contains("cannot"));
+}
+
+// --- a device that goes ---
+
+// Counts how often a descriptor is looked at.
+class Counting final : public replication::Reactor {
+ public:
+  explicit Counting(PollReactor& beneath) : beneath_(beneath) {}
+  std::unique_ptr<replication::Watch> watch(int fd, std::function<void(replication::Readiness)> ready) override {
+    return beneath_.watch(fd, [this, ready = std::move(ready)](replication::Readiness readiness) {
+      ++looks;
+      ready(readiness);
+    });
+  }
+  std::unique_ptr<replication::Timer> timer(std::function<void()> due) override {
+    return beneath_.timer(std::move(due));
+  }
+  [[nodiscard]] std::chrono::steady_clock::time_point now() const override { return beneath_.now(); }
+  std::size_t looks = 0;
+
+ private:
+  PollReactor& beneath_;
+};
+
+// The third node's device, which the other tests do without, with a link that is up and one that waits.
+struct Leaving {
+  Leaving() {
+    fabric.prepare(Memory::bytes_of(memory.log));
+    fabric.prepare(Memory::bytes_of(memory.ledger));
+    fabric.prepare(Memory::bytes_of(memory.progress));
+    link = fabric.accept({ticket_of(1), Traffic::kForeground, memory.exposed()}, up);
+    other = fabric.accept({ticket_of(2), Traffic::kForeground, {}}, waiting);
+    address = "10.77.0.3:" + std::to_string(fabric.port());
+    peer = bench.fabrics->connecting().connect(address, {ticket_of(1), Traffic::kForeground, {}}, bench.sender);
+    REQUIRE(bench.reactor.run_until([&] { return up.ups == 1 && bench.sender.ups == 1; }));
+  }
+  // Whatever it was that took the device.
+  void check() {
+    REQUIRE(bench.reactor.run_until([&] { return lost.size() == 1 && up.downs == 1 && waiting.downs == 1; }));
+    CHECK(lost[0].find("the RDMA device rxe3 is gone: ") == 0);
+    CHECK(waiting.cause == lost[0]);
+    if (bench.sender.downs == 0) peer->post({&write, 1});
+    REQUIRE(bench.reactor.run_until([&] { return bench.sender.downs == 1; }));
+    Observed late;
+    Observed later;
+    link = fabric.accept({ticket_of(3), Traffic::kForeground, {}}, late);
+    other = fabric.connect(bench.fabrics->address(), {ticket_of(4), Traffic::kForeground, {}}, later);
+    CHECK(late.downs + later.downs == 0);
+    reactor.looks = 0;
+    REQUIRE(bench.reactor.run_until([&] { return late.downs == 1 && later.downs == 1; }));
+    CHECK(late.cause == lost[0]);
+    CHECK(later.cause == lost[0]);
+    bench.reactor.run_for(std::chrono::milliseconds(50));
+    CHECK(reactor.looks == 0);
+    CHECK(lost.size() == 1);
+  }
+
+  Bench bench;
+  Counting reactor{bench.reactor};
+  Memory memory;
+  std::vector<std::string> lost;
+  VerbsFabric fabric{reactor, "10.77.0.3:0", {}, [this](const std::string& loss) { lost.push_back(loss); }};
+  Observed up;
+  Observed waiting;
+  std::string address;
+  Write write{Region::kLedger, 0, bench.piece(0, 8)};
+  std::unique_ptr<replication::Link> link;
+  std::unique_ptr<replication::Link> other;
+  std::unique_ptr<replication::Link> peer;
+};
+
+TEST_CASE("verbs: a device whose events cannot be read any more ends its fabric's links, and nothing spins") {
+  Leaving leaving;
+  FaultyDevice device("rxe3");
+  device.fail_events();
+  leaving.check();
+}
+
+// The last of this device. soft-RoCE's goes when no process has it open any more: the command waits for this one.
+TEST_CASE("verbs: the removal of a device ends its fabric's links, and nothing spins") {
+  Leaving leaving;
+  REQUIRE(std::system("rdma link delete rxe3 >/dev/null 2>&1 &") == 0);
+  leaving.check();
+  CHECK(leaving.lost[0] == "the RDMA device rxe3 is gone: it was removed");
 }
 
 // --- a peer that says what it likes ---

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 import unittest
 
 from harness import settings
@@ -46,6 +47,29 @@ class Verbs(GroupCase):
                 tc("del", "dev", f"node{node}", "root")
         group.await_in_sync(within=60)
         for node in group.nodes:
+            self.check(node.server, writers)
+
+    def test_a_node_whose_device_goes_says_so_and_does_not_spin(self):
+        removal = None
+
+        def restore():  # soft-RoCE's device goes when no process has it open any more: after the group
+            removal.wait()
+            subprocess.run(["rdma", "link", "add", "rxe3", "type", "rxe", "netdev", "node3"], check=True)
+
+        self.addCleanup(lambda: removal and restore())
+        group = self.group()
+        without = group.nodes[2]
+        writers = write_for(0.5, group.primary.server, range(2))
+        removal = subprocess.Popen(["rdma", "link", "delete", "rxe3"])
+        poll(lambda: "the RDMA device rxe3 is gone: " in without.server.log(), "it says so", 30)
+        poll(lambda: without.address not in group.primary.status()["in_sync"], "the set without it", 30)
+        self.await_progress(writers)
+        end(writers)
+        before, since = without.server.cpu_seconds(), time.monotonic()
+        time.sleep(2)
+        self.assertLess(without.server.cpu_seconds() - before, (time.monotonic() - since) / 2)
+        self.assertEqual(without.server.log().count("until it is restarted with a device"), 1)
+        for node in group.nodes[:2]:
             self.check(node.server, writers)
 
     def test_a_node_with_another_fabric_is_refused(self):

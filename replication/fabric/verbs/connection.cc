@@ -222,8 +222,9 @@ void Connection::take_keys(const ibv_wc& completion, Reports& reports) {
 Connection::~Connection() {
   if (!connected_) return;
   (void)queue_pair_.set_remote_access(RemoteAccess::kNone);  // fails if the queue pair is in the error state already
-  (void)queue_pair_.move_to_error();
-  (void)rdma_disconnect(id_.get());  // tells the peer
+  const Outcome stopped = queue_pair_.move_to_error();
+  (void)rdma_disconnect(id_.get());    // tells the peer
+  if (stopped.error() == EIO) return;  // the device is gone and will report nothing
   if (!drained()) (void)queue_pair_.reset();
 }
 

@@ -1,6 +1,7 @@
 #include "replication/fabric/verbs/device.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "replication/fabric/verbs/locked_memory.h"
 #include "replication/fabric/verbs/nonblocking.h"
@@ -26,22 +27,31 @@ unsigned try_inline(ibv_pd& domain) {
 
 }  // namespace
 
-Device::Device(ibv_context& context, Reactor& reactor)
-    : context_(context), domain_(make_protection_domain(context)), wake_ups_(make_completion_channel(context)) {
+Device::Device(ibv_context& context, Reactor& reactor, std::function<void(std::string_view)> lost)
+    : context_(context),
+      lost_(std::move(lost)),
+      domain_(make_protection_domain(context)),
+      wake_ups_(make_completion_channel(context)) {
   ibv_device_attr limits{};
   require(errno_value(ibv_query_device(&context, &limits)), {"ask the RDMA device for its limits", ""});
   max_work_requests_ = static_cast<unsigned>(std::max(limits.max_qp_wr, 1));
   inline_bytes_ = try_inline(*domain_);
   set_nonblocking(wake_ups_->fd);
   set_nonblocking(context.async_fd);
-  events_ = reactor.watch(context.async_fd, [this](Readiness) { forget_events(); });
+  events_ = reactor.watch(context.async_fd, [this](Readiness) { read_event(); });
   events_->want({true, false});
 }
 
-// Each link learns by its own completions and connection what these say of it; unread they would pile up.
-void Device::forget_events() {
+// Each link learns by its own completions and connection what the other events say of it; unread they would pile up.
+// A device that is gone leaves a descriptor that is readable for ever.
+void Device::read_event() {
   ibv_async_event event{};
-  if (ibv_get_async_event(&context_, &event) == 0) ibv_ack_async_event(&event);
+  const Outcome outcome = minus_one_and_errno(ibv_get_async_event(&context_, &event));
+  if (outcome.nothing_yet()) return;
+  if (!outcome.failed()) ibv_ack_async_event(&event);
+  if (!outcome.failed() && event.event_type != IBV_EVENT_DEVICE_FATAL) return;
+  events_.reset();
+  lost_(outcome.failed() ? failure_text(outcome, {"read its events", ""}) : "it has failed or was removed");
 }
 
 void Device::add(std::span<char> memory) {

@@ -1,11 +1,13 @@
-// What the links of a fabric share: the device's protection domain, the channel by which it tells of completions, and
-// the memory registered with it.
+// What the links of a fabric share: the device's protection domain, the channel by which it tells of completions, the
+// memory registered with it, and the news that it is gone.
 //
 // Threads: the reactor's. Errors: the constructor and add() throw Error or std::runtime_error.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "replication/fabric/reactor.h"
@@ -15,7 +17,8 @@ namespace lmc::replication::verbs {
 
 class Device {
  public:
-  Device(ibv_context& context, Reactor& reactor);
+  // `lost`: called once at most, when it is found that the device is gone, with the reason.
+  Device(ibv_context& context, Reactor& reactor, std::function<void(std::string_view)> lost);
 
   [[nodiscard]] ibv_context& context() const { return context_; }
   [[nodiscard]] ibv_pd& domain() const { return *domain_; }
@@ -32,11 +35,12 @@ class Device {
   [[nodiscard]] const ibv_mr* covering(std::string_view bytes) const;
 
  private:
-  void forget_events();
+  void read_event();
   template <typename Condition>
   [[nodiscard]] const ibv_mr* latest(Condition condition) const;
 
   ibv_context& context_;
+  std::function<void(std::string_view)> lost_;
   ProtectionDomain domain_;
   CompletionChannel wake_ups_;
   std::vector<MemoryRegion> registered_;

@@ -159,7 +159,7 @@ NextEvent next_event(rdma_event_channel& channel) {
   rdma_cm_event* event = nullptr;
   const Outcome outcome = minus_one_and_errno(rdma_get_cm_event(&channel, &event));
   if (!outcome.failed()) return {CmEvent(event), {}};
-  if (outcome.error() == EAGAIN || outcome.error() == EINTR) return {};
+  if (outcome.nothing_yet()) return {};
   return {nullptr, outcome};
 }
 

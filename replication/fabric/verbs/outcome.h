@@ -27,6 +27,8 @@ class [[nodiscard]] Outcome {
   explicit constexpr Outcome(int error) : error_(error) {}
   [[nodiscard]] constexpr bool failed() const { return error_ != 0; }
   [[nodiscard]] constexpr int error() const { return error_; }  // an errno value
+  // Of a descriptor that does not block: there is nothing to read now.
+  [[nodiscard]] constexpr bool nothing_yet() const { return error_ == EAGAIN || error_ == EINTR; }
 
  private:
   int error_ = 0;

@@ -67,9 +67,10 @@ std::optional<std::string> VerbsFabric::device_for(std::string_view address, std
   return std::nullopt;
 }
 
-VerbsFabric::VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options)
+VerbsFabric::VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options, Lost lost)
     : reactor_(reactor),
       options_(options),
+      lost_(std::move(lost)),
       source_(require_address(address)),
       channel_(make_event_channel()),
       listener_(make_id(*channel_)) {
@@ -78,7 +79,7 @@ VerbsFabric::VerbsFabric(Reactor& reactor, std::string_view address, const Verbs
   require(minus_one_and_errno(rdma_listen(listener_.get(), kBacklog)),
           {"listen on " + std::string(address) + " of the RDMA device", ""});
   set_port(source_.storage, 0);
-  device_.emplace(context, reactor);
+  device_.emplace(context, reactor, [this](std::string_view why) { lose(why); });
   if (device_->max_work_requests() < 2 * kMaxChainWrites)
     throw std::runtime_error("the RDMA device's queues are too short for replication (ibv_devinfo -v, max_qp_wr)");
   connection_events_ = reactor.watch(channel_->fd, [this](Readiness) { on_connection_event(); });
@@ -95,13 +96,19 @@ std::uint16_t VerbsFabric::port() const {
 
 std::unique_ptr<Link> VerbsFabric::accept(const LinkPlan& plan, LinkObserver& observer) {
   auto link = std::make_unique<VerbsLink>(*this, plan, observer);
-  accepting_.add(plan.ticket, *link);
+  if (loss_.empty())
+    accepting_.add(plan.ticket, *link);
+  else
+    link->fail(loss_);
   return link;
 }
 
 std::unique_ptr<Link> VerbsFabric::connect(std::string_view address, const LinkPlan& plan, LinkObserver& observer) {
   auto link = std::make_unique<VerbsLink>(*this, plan, observer);
-  link->connect(address);
+  if (loss_.empty())
+    link->connect(address);
+  else
+    link->fail(loss_);
   return link;
 }
 
@@ -118,6 +125,7 @@ void VerbsFabric::set_options(rdma_cm_id& id) const {
 // The event is given back before anything is done about it, since that may be to destroy its id.
 void VerbsFabric::on_connection_event() {
   NextEvent next = next_event(*channel_);
+  if (next.outcome.failed()) return lose(failure_text(next.outcome, {"read the events of its connections", ""}));
   if (!next.event) return;
   rdma_cm_id* const id = next.event->id;
   const rdma_cm_event_type type = next.event->event;
@@ -128,6 +136,7 @@ void VerbsFabric::on_connection_event() {
     private_data.assign(static_cast<const char*>(next.event->param.conn.private_data),
                         next.event->param.conn.private_data_len);
   next.event.reset();
+  if (type == RDMA_CM_EVENT_DEVICE_REMOVAL && id->verbs == &device_->context()) return lose("it was removed");
   if (type == RDMA_CM_EVENT_CONNECT_REQUEST) return on_request(CmId(id), private_data);
   if (id == listener_.get()) return;
   static_cast<VerbsLink*>(id->context)->on_event(type, status, private_data);
@@ -152,10 +161,23 @@ void VerbsFabric::on_completion_events() {
   for (unsigned i = 0; i < kEventsAtOnce; ++i) {
     ibv_cq* queue = nullptr;
     void* owner = nullptr;
-    if (ibv_get_cq_event(&device_->wake_ups(), &queue, &owner) != 0) return;
+    const Outcome outcome = minus_one_and_errno(ibv_get_cq_event(&device_->wake_ups(), &queue, &owner));
+    if (outcome.nothing_yet()) return;
+    if (outcome.failed()) return lose(failure_text(outcome, {"read of its completions", ""}));
     ibv_ack_cq_events(queue, 1);
     static_cast<VerbsLink*>(owner)->on_completions();
   }
+}
+
+// Its descriptors are readable for ever by then, and say nothing any more.
+void VerbsFabric::lose(std::string_view why) {
+  if (!loss_.empty()) return;
+  loss_ = "the RDMA device " + std::string(ibv_get_device_name(device_->context().device)) +
+          " is gone: " + std::string(why);
+  connection_events_.reset();
+  completion_events_.reset();
+  for (VerbsLink* const link : links_) link->fail(loss_);
+  if (lost_) lost_(loss_);
 }
 
 }  // namespace lmc::replication

@@ -4,15 +4,20 @@
 // the peer, and its completion to this end. Nothing polls: the device's completion channel is a descriptor of the
 // reactor.
 //
+// A device that goes (pulled, reset, failed) takes the fabric with it: its links go down, later ones at once, and
+// nothing listens any more until there is a new fabric.
+//
 // Threads: the reactor's, but for device_for(). Errors: the constructor and prepare() throw; afterwards everything is
-// on_down().
+// on_down(), and `lost`.
 // Fork: none of it survives one; make it after daemonising.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "replication/fabric/address.h"
@@ -39,8 +44,10 @@ class VerbsFabric final : public Fabric {
   // carried by none. Threads: any.
   [[nodiscard]] static std::optional<std::string> device_for(std::string_view address, std::string& why);
 
+  using Lost = std::function<void(const std::string&)>;
   // `address`: where the others reach this node, "host:port", the host an address of an RDMA device. Port 0: any.
-  VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options = {});
+  // `lost`: called once at most, when the device is gone, with that and the reason, for the log.
+  VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options = {}, Lost lost = {});
   ~VerbsFabric() override;  // after its links
 
   [[nodiscard]] std::string_view name() const override { return "verbs"; }
@@ -58,14 +65,18 @@ class VerbsFabric final : public Fabric {
   void on_connection_event();
   void on_request(verbs::CmId id, std::string_view private_data);
   void on_completion_events();
+  void lose(std::string_view why);
 
   Reactor& reactor_;
   VerbsOptions options_;
+  Lost lost_;
+  std::string loss_;  // not empty: the device is gone
   verbs::SendCounters counters_;
   SocketAddress source_;  // this node's, any port
   verbs::EventChannel channel_;
   verbs::CmId listener_;
   std::optional<verbs::Device> device_;
+  std::set<VerbsLink*> links_;  // that are not closed
   WaitingLinks<VerbsLink> accepting_;
   std::unique_ptr<Watch> connection_events_;
   std::unique_ptr<Watch> completion_events_;

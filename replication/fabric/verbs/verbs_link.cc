@@ -31,7 +31,9 @@ VerbsLink::VerbsLink(VerbsFabric& fabric, const LinkPlan& plan, LinkObserver& ob
       plan_(plan),
       observer_(&observer),
       timer_(fabric.reactor_.timer([this] { on_timer(); })),
-      go_on_(fabric.reactor_.timer([this] { on_completions(); })) {}
+      go_on_(fabric.reactor_.timer([this] { on_completions(); })) {
+  fabric_.links_.insert(this);
+}
 
 VerbsLink::~VerbsLink() {
   close();
@@ -193,6 +195,7 @@ void VerbsLink::close() {
 
 void VerbsLink::drop() {
   state_ = State::kClosed;
+  fabric_.links_.erase(this);
   fabric_.accepting_.remove(plan_.ticket, *this);
   timer_->cancel();
   go_on_->cancel();

@@ -25,6 +25,8 @@ class VerbsLink final : public Link {
   // From the fabric's channels.
   void on_event(rdma_cm_event_type type, int status, std::string_view private_data);
   void on_completions();
+  // It goes down by itself; the observer is told later.
+  void fail(std::string cause);
 
   void post(std::span<const Write> chain) override;
   void revoke() override;
@@ -37,7 +39,6 @@ class VerbsLink final : public Link {
   void ask();
   void make_connection(verbs::CmId id);
   void greet();
-  void fail(std::string cause);
   void on_timer();
   void drop();
 
