@@ -30,7 +30,7 @@ static_assert(offsetof(Layout, epoch) == 8 && offsetof(Layout, segment) == 24 &&
 
 bool is_of_a_kind(const Layout& layout) {
   return layout.kind >= static_cast<std::uint8_t>(EntryKind::kOpened) &&
-         layout.kind <= static_cast<std::uint8_t>(EntryKind::kEpoch) && layout.zero == 0;
+         layout.kind <= static_cast<std::uint8_t>(EntryKind::kWidened) && layout.zero == 0;
 }
 
 Entry entry_of(const Layout& layout) {

@@ -29,6 +29,7 @@ enum class EntryKind : std::uint8_t {
   kRetired = 5,   // nor of the rest: it may be used again when no reader is left
   kHead = 6,      // all entries before are the whole log up to a version: what they say counts from here on
   kEpoch = 7,     // the entries that follow are of another epoch
+  kWidened = 8,   // from here on one more node may be in the set than its epoch says
 };
 
 struct Entry {

@@ -12,7 +12,6 @@ Head head_of(const Entry& entry) {
 
 void Applier::expect(const Position& position) {
   position_ = position;
-  epoch_.store(position.epoch.value, std::memory_order_release);
   next_.store(running_ ? position.sequence.value + 1 : 0, std::memory_order_release);
 }
 
@@ -25,6 +24,7 @@ ReplicatedLog::Refusal Applier::begin(const Position& position, std::span<const 
   last_retired_ = {};
   version_.store(head.version.value, std::memory_order_release);
   commit_.store(0, std::memory_order_release);
+  unwidened_.store(0, std::memory_order_release);
   expect(position);
   return refusal_;
 }
@@ -103,7 +103,10 @@ ReplicatedLog::Refusal Applier::apply_run() {
     ++at.value;
     if (entry.kind == EntryKind::kEpoch) {
       if (entry.number <= position_.epoch.value) return "an epoch that is not newer";
+      unwidened_.store(entry.number, std::memory_order_release);
       expect({{entry.number}, at});
+    } else if (entry.kind == EntryKind::kWidened) {
+      unwidened_.store(0, std::memory_order_release);
     } else if (entry.kind == EntryKind::kHead) {
       if (auto refusal = log_.set_head(head_of(entry))) return refusal;
       version_.store(entry.number, std::memory_order_release);

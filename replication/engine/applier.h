@@ -52,8 +52,8 @@ class Applier {
   [[nodiscard]] bool has_news() const;
   // Up to which the log is applied; and up to which all in-sync nodes have it, as told by the entries applied.
   [[nodiscard]] Version version() const { return {version_.load(std::memory_order_acquire)}; }
-  // Of the entries behind it.
-  [[nodiscard]] Epoch epoch() const { return {epoch_.load(std::memory_order_acquire)}; }
+  // Of the entries behind it, while its set is what it was when it began; else 0. To be read after version().
+  [[nodiscard]] Epoch unwidened() const { return {unwidened_.load(std::memory_order_acquire)}; }
   [[nodiscard]] Version commit() const { return {commit_.load(std::memory_order_acquire)}; }
 
  private:
@@ -73,7 +73,7 @@ class Applier {
   Sequence last_retired_;
   std::atomic<std::uint64_t> next_{0};  // the sequence behind position_, while running; else 0
   std::atomic<std::uint64_t> version_{0};
-  std::atomic<std::uint64_t> epoch_{0};
+  std::atomic<std::uint64_t> unwidened_{0};
   std::atomic<std::uint64_t> commit_{0};
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "replication/deliberate_bugs.h"
 
@@ -259,7 +260,7 @@ void Leader::update_commit() {
   if (committed_ == before) return;
   around_.serving.set_committed(committed_);
   owner_.on_commit();
-  if (view_.in_sync.size() > 1) pump(true);
+  if (view_.in_sync.size() > 1 || widened_) pump(true);
 }
 
 void Leader::update_lease() {
@@ -270,8 +271,9 @@ void Leader::update_lease() {
     until = std::min(until, member != nullptr ? member->reports().lease().held_until() : TimePoint{});
   }
   if (deliberately(Bug::kServesPastLease)) until = TimePoint::max();
+  serves_until_ = until;
   around_.serving.set_until(until);
-  const bool serves = until > around_.reactor.now();
+  const bool serves = may_serve(around_.reactor.now());
   owner_.on_commit();
   if (!serves && was_serving_) around_.say("serving is suspended: an in-sync backup has not renewed its lease");
   was_serving_ = serves;
@@ -374,8 +376,16 @@ void Leader::on_caught_up(Member& member) {
     recount();
     return update_commit();
   }
+  // Note "commit at a backup".
+  if (view_.in_sync.size() == 1 && !std::exchange(widened_, true)) {
+    Entry widened;
+    widened.kind = EntryKind::kWidened;
+    append(widened);
+    append_head(told_);
+  }
   entering->second = ledger_.last();
   update_lease();
+  pump(false);
   change_set();
 }
 
@@ -441,6 +451,7 @@ void Leader::change_set() {
 
 void Leader::adopt(const GroupView& next) {
   view_ = next;
+  widened_ = false;
   std::erase_if(absent_, [this](const auto& each) { return !view_.in_set(each.first); });
   std::erase_if(entering_, [this](const auto& each) { return view_.in_set(each.first); });
   recount();

@@ -85,7 +85,7 @@ class Leader final : MemberOwner {
   [[nodiscard]] const std::vector<std::unique_ptr<Member>>& members() const { return members_; }
   [[nodiscard]] const LeaderCounters& counters() const { return counters_; }
   // All that was told is committed.
-  [[nodiscard]] bool drained() const { return committed_ >= told_.version; }
+  [[nodiscard]] bool drained() const { return !wants_collect_ && committed_ >= told_.version; }
   [[nodiscard]] const Head& told() const { return told_; }
   [[nodiscard]] std::chrono::microseconds copy_pause() const { return pacer_.pause(); }
   [[nodiscard]] Version committed() const override { return std::min(committed_, told_.version); }
@@ -121,6 +121,7 @@ class Leader final : MemberOwner {
   void on_deposed(Epoch by) override;
   void collect_for(Member& member) override;
   [[nodiscard]] Head head() const override { return told_; }
+  [[nodiscard]] bool may_serve(TimePoint now) const override { return now < serves_until_; }
 
   void announce_all(const Member* except);
   [[nodiscard]] bool make_ring_room(const Member* except);
@@ -156,6 +157,7 @@ class Leader final : MemberOwner {
   std::map<std::string, Sequence> entering_;  // caught up, to be taken into the set when they have landed this
   std::vector<std::string> proposed_;         // the set that the authority has been asked for
   std::vector<std::string> counted_;          // who is in the set, or may be: in the three above
+  bool widened_ = false;  // who was alone in the set when this epoch began has been told that it need not be
   bool proposing_ = false;
   bool ended_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers of the authority that come too late
@@ -167,6 +169,7 @@ class Leader final : MemberOwner {
   Sequence late_;               // who has not applied it by now is late
   std::vector<Entry> news_;     // scratch
   bool wants_collect_ = false;  // put off for want of room
+  TimePoint serves_until_{};
   bool was_serving_ = true;
   std::deque<std::string> history_;
   LeaderCounters counters_;

@@ -47,6 +47,8 @@ class MemberOwner {
   virtual void collect_for(Member& member) = 0;
   [[nodiscard]] virtual Head head() const = 0;  // as told last
   [[nodiscard]] virtual Version committed() const = 0;
+  // As far as leases go.
+  [[nodiscard]] virtual bool may_serve(TimePoint now) const = 0;
   [[nodiscard]] virtual const GroupView& view() const = 0;
 };
 

@@ -104,7 +104,7 @@ class Node final : LeaderOwner, StandbyOwner {
   // Up to which answers may leave.
   [[nodiscard]] Version committed() const {
     const Version applied = applier_.version();  // before the epoch: see Serving
-    return serving_.committed(applied, applier_.epoch(), applier_.commit());
+    return serving_.committed(applied, applier_.unwidened(), applier_.commit());
   }
   // A backup applies what has landed (I5), before a worker answers.
   void apply_landed() {

@@ -13,7 +13,7 @@ std::optional<Report> Reports::receive(TimePoint now) {
 
 std::string_view Reports::next(Report report, TimePoint now) {
   report.beat = lease_.beat(now, times_.beat);
-  report.echo = lease_.heard();
+  report.echo = echoes_ ? lease_.heard() : out_.echo;
   out_ = report;
   bytes_ = encode(report);
   return {reinterpret_cast<const char*>(bytes_.data()), kReportBytes};

@@ -22,9 +22,11 @@ class Reports {
   // What the other end has said, if it is news.
   [[nodiscard]] std::optional<Report> receive(TimePoint now);
 
+  // False: what the other end is heard saying is not echoed, so that it holds no lease that it does not hold yet.
+  void set_echoing(bool echoes) { echoes_ = echoes; }
   // Whether the lease wants something said.
   [[nodiscard]] bool due(TimePoint now) {
-    return lease_.beat(now, times_.beat) != out_.beat || lease_.heard() != out_.echo;
+    return lease_.beat(now, times_.beat) != out_.beat || (echoes_ && lease_.heard() != out_.echo);
   }
   // The report with beat and echo set, as bytes to be posted; they stay until the next call.
   [[nodiscard]] std::string_view next(Report report, TimePoint now);
@@ -35,6 +37,7 @@ class Reports {
  private:
   LeaseTimes times_;
   Lease lease_;
+  bool echoes_ = true;
   alignas(64) ReportBytes in_{};
   alignas(64) ReportBytes bytes_{};
   Report received_;

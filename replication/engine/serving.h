@@ -31,10 +31,11 @@ class Serving {
   }
   // Up to which all that must have the log have it. A backup cannot speak for more than it has `applied` itself, in an
   // epoch that is not older than `of`; that counts as committed if in this epoch it is the only one in the set. (In the
-  // next one it may not be, and news of a set may come later than entries.) Note "commit at a backup".
+  // next one it may not be, and news of a set may come later than entries.) `of` 0: nor need it be any more in this
+  // one. Note "commit at a backup".
   [[nodiscard]] Version committed(Version applied, Epoch of, Version told_with_entries) const {
     if (service() != Service::kReads) return {committed_.load(std::memory_order_seq_cst)};
-    if (alone_in_.load(std::memory_order_seq_cst) == of.value) return applied;
+    if (of.value != 0 && alone_in_.load(std::memory_order_seq_cst) == of.value) return applied;
     return std::min(applied, std::max(told_with_entries, Version{committed_.load(std::memory_order_seq_cst)}));
   }
   [[nodiscard]] Version committed() const { return {committed_.load(std::memory_order_seq_cst)}; }

@@ -1,5 +1,6 @@
 #include "replication/engine/takeover.h"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -32,6 +33,7 @@ Takeover::Takeover(const Surroundings& around, Epoch epoch, GroupView old, TimeP
       lease_over_(around.reactor.timer([this] { check(); })) {}
 
 void Takeover::begin() {
+  old_primary_until_ = std::max(old_primary_until_, around_.reactor.now());
   std::vector<std::string> others = old_.in_sync;
   others.push_back(old_.primary);
   std::erase(others, around_.settings.address);
@@ -53,9 +55,10 @@ void Takeover::on_answer(const std::string& address, const std::optional<Answer>
   std::optional<FencedNode> node = answer && answer->ok ? parse_position(answer->text) : std::nullopt;
   if (node) {
     node->address = address;
-    if (address == old_.primary) old_primary_until_ = {};
+    if (address == old_.primary) old_primary_until_ = around_.reactor.now();
     fenced_.push_back(*node);
   } else {
+    backup_unfenced_ = backup_unfenced_ || address != old_.primary;
     around_.say(address + " is not fenced: " + (answer ? answer->text : std::string(why_none)));
   }
   check();
@@ -64,8 +67,9 @@ void Takeover::on_answer(const std::string& address, const std::optional<Answer>
 void Takeover::check() {
   const TimePoint now = around_.reactor.now();
   if (awaited_ != 0 || !done_) return;
-  if (old_primary_until_ >= now && !deliberately(Bug::kTakeoverWithoutPatience)) {
-    return lease_over_->set(to_microseconds(old_primary_until_ - now) + std::chrono::microseconds(1));
+  const TimePoint until = old_primary_until_ + (backup_unfenced_ ? around_.settings.lease.term : Duration{});
+  if (until > now && !deliberately(Bug::kTakeoverWithoutPatience)) {
+    return lease_over_->set(to_microseconds(until - now) + std::chrono::microseconds(1));
   }
   std::exchange(done_, nullptr)(std::move(fenced_));
 }

@@ -3,7 +3,8 @@
 //   - every other node of the old group is told fence(e): afterwards no byte of an epoch below e lands there (I7), and
 //     if it is the old primary, it serves no more;
 //   - the lease that this node has given the old primary runs out, unless that one was fenced, or is known to have
-//   ended.
+//   ended;
+//   - and then, if another backup does not answer, the lease that the old primary may have given that one.
 // Who does not answer within the patience is not in the new set. Notes "deposed primary", "members only".
 //
 // Threads: the replication thread's. It ends with one call of `done`, never from within begin(), and may be buried
@@ -41,7 +42,8 @@ class Takeover {
   Surroundings around_;
   Epoch epoch_;
   GroupView old_;
-  TimePoint old_primary_until_;
+  TimePoint old_primary_until_;  // it may serve, and let backups serve
+  bool backup_unfenced_ = false;
   std::function<void(std::vector<FencedNode>)> done_;
   std::vector<FencedNode> fenced_;
   std::size_t awaited_ = 0;

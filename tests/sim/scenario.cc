@@ -175,8 +175,16 @@ class Operator {
     for (const std::string& address : kNodes)
       if (holds(address) && !cluster_.find(address)->process().stopped()) able.push_back(address);
     if (able.empty()) return;
-    cluster_.find(able[cluster_.world.pick(able.size())])
-        ->command("promote", [this](const replication::Answer& answer) { cluster_.say("promote: " + answer.text); });
+    promote(able[cluster_.world.pick(able.size())], "promote");
+  }
+
+  // A node may be in the set by the authority's word and not have heard of it: who knows better says so.
+  void promote(const std::string& address, const std::string& command) {
+    cluster_.find(address)->command(command, [this, address](const replication::Answer& answer) {
+      cluster_.say("promote: " + answer.text);
+      const bool unheard = !answer.ok && answer.text.starts_with("is not in sync");
+      if (unheard && holds(address)) promote(address, "promote force");
+    });
   }
 
   // Who was fenced by a takeover that came to nothing waits to be told whom to follow.

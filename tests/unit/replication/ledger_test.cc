@@ -86,7 +86,7 @@ TEST_CASE("a single wrong bit makes an entry none") {
 
 TEST_CASE("an entry of a kind that there is not is invalid, not awaited") {
   Entry entry = appended();
-  entry.kind = static_cast<EntryKind>(8);
+  entry.kind = static_cast<EntryKind>(9);
   Entry read;
   CHECK(read_entry(encode(entry, kEpoch, kSequence), kEpoch, kSequence, read) == EntryState::kInvalid);
 }
