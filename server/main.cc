@@ -23,13 +23,14 @@ namespace {
 
 constexpr unsigned kSpareSessions = 8;  // beside the workers'
 
-store::StoreOptions store_options(const commands::Settings& settings, store::EvictionObserver& evictions,
-                                  store::UnixSeconds now) {
+store::StoreOptions store_options(const commands::Settings& settings, bool replicated,
+                                  store::EvictionObserver& evictions, store::UnixSeconds now) {
   return {.memory_bytes = settings.memory_limit_bytes,
           .max_item_bytes = settings.max_item_bytes,
           .evict = settings.evict,
           .memory_file = settings.memory_file,
           .lock_memory = settings.lock_memory,
+          .keeps_pages = replicated,
           .large_pages = settings.large_pages,
           .max_sessions = settings.worker_threads + kSpareSessions,
           .evictions = &evictions,
@@ -44,23 +45,23 @@ void serve(Options& options) {
   std::optional<Daemon> daemon;
   if (settings.daemonize) daemon.emplace();
 
+  const bool replicated = options.group.role != group::StartAs::kAlone;
   net::Clock clock;
   net::Log log(settings.verbosity);
   net::Network network(settings, clock, log);
   std::optional<replication::GroupSecret> secret;  // before clients may come: without it there will be no server
-  if (options.group.role != group::StartAs::kAlone)
-    secret.emplace(replication::GroupSecret::load(options.group.secret_file));
+  if (replicated) secret.emplace(replication::GroupSecret::load(options.group.secret_file));
   network.listen(options.listen);  // before the store: whoever has the port may have the memory file too
   std::optional<PidFile> pid_file;
   if (!settings.pid_file.empty()) pid_file.emplace(settings.pid_file);
 
   commands::WatchHub watch(network, settings.watcher_buffer_bytes);
   commands::EvictionWatch evictions(watch);
-  store::Store store(store_options(settings, evictions, clock.now()));
+  store::Store store(store_options(settings, replicated, evictions, clock.now()));
   log.line(net::LogLevel::kWarning, store.opening_report());
   commands::CounterBoard counters(settings.worker_threads);
   std::optional<group::Replica> replica;
-  if (options.group.role != group::StartAs::kAlone)
+  if (replicated)
     replica.emplace(options.group, std::move(*secret), store, network, clock, log, settings.worker_threads);
   if (replica.has_value()) replica->begin();
   network.start(store, counters, watch, replica.has_value() ? &*replica : nullptr);

@@ -308,6 +308,7 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
     old->end();
     on_lost(*old, "it joins anew", true);
   }
+  if (!ended_ && proposing_ && counts(join.address) && !continues) return "the in-sync set is being decided";
   if (!ended_ && counts(join.address) && !continues) {
     // It counts as one that has everything: before it forgets what it has it must be out of the set. Note "leave before
     // forgetting".
@@ -332,7 +333,7 @@ bool Leader::remove(const std::string& address) {
   if (member == nullptr && !view_.in_set(address)) return false;
   if (member != nullptr) {
     member->end();
-    on_lost(*member, "removed", true);
+    on_lost(*member, "removed", false);
   }
   change_set();
   return true;
@@ -365,12 +366,14 @@ void Leader::on_deposed(Epoch by) {
 }
 
 void Leader::on_caught_up(Member& member) {
-  const auto [entering, is_new] = entering_.try_emplace(member.address(), kNever);
-  if (!is_new) return;
+  if (!entering_.try_emplace(member.address(), kNever).second) return;
   recount();
   update_commit();
   // Only now do answers wait for it; what was answered before must be among what it is to have.
-  announce_all(nullptr);
+  const std::string address = member.address();
+  announce_all(nullptr);  // which may lose it
+  const auto entering = entering_.find(address);
+  if (entering == entering_.end()) return;
   if (wants_collect_) {  // there is no room to say it in: another time
     entering_.erase(entering);
     recount();

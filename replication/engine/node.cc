@@ -173,6 +173,7 @@ void Node::end_role(const std::string& why) {
   inviter_->cancel();
   if (leader_) {
     led_to_ = leader_->ledger().end();
+    led_in_ = leader_->view().epoch;
     leader_->end();
     graveyard_.bury(std::move(leader_));
   }
@@ -352,7 +353,8 @@ void Node::promote(bool force, AnswerTo answer) {
   if (takeover_ || promoting_) return answer(refuse("is being promoted already"));
   const bool indexes = standby_ && standby_->state() == Standby::State::kIndexing;
   if ((!applier_.sound() || indexes) && !led_to_) return answer(refuse("has no copy of the group's data"));
-  if (!force && !view_.has(settings_.address) && !led_to_)
+  const bool led_last = led_to_ && led_in_ == seen_;
+  if (!force && !view_.has(settings_.address) && !led_last)
     return answer(refuse("is not in sync as of epoch " + std::to_string(view_.epoch.value) +
                          ": acknowledged writes would be lost"));
   // Decided before anybody is fenced: who is not to be primary must not disturb the one that is.
@@ -377,12 +379,14 @@ void Node::take_over(bool force, const GroupView& old, const GroupView& intent, 
   const TimePoint until = standby_ ? standby_->primary_may_serve_until() : TimePoint{};
   end_role("to be promoted");
   see(intent.epoch, {intent.epoch, {}, old.in_sync});
-  takeover_ =
-      std::make_unique<Takeover>(surroundings(), intent.epoch, old, until,
-                                 [this, force, old, epoch = intent.epoch, answer](std::vector<FencedNode> fenced) {
-                                   graveyard_.bury(std::move(takeover_));
-                                   on_fenced(force, old, epoch, std::move(fenced), answer);
-                                 });
+  takeover_ = std::make_unique<Takeover>(
+      surroundings(), intent.epoch, old, until,
+      [this, force, old, epoch = intent.epoch, answer](std::vector<FencedNode> fenced, const std::string& refused) {
+        graveyard_.bury(std::move(takeover_));
+        if (refused.empty()) return on_fenced(force, old, epoch, std::move(fenced), answer);
+        outside_.owner.on_serving();
+        answer(refuse(refused));
+      });
   takeover_->begin();
 }
 

@@ -186,6 +186,7 @@ class Node final : LeaderOwner, StandbyOwner {
   std::vector<std::unique_ptr<Visitor>> visitors_;
   // Where the ledger of this node as primary ended, while what its log holds is from then.
   std::optional<Position> led_to_;
+  Epoch led_in_;            // the epoch that it was the end of
   bool promoting_ = false;  // the authority has been asked
   AnswerTo demoting_;
   Deaf deaf_;

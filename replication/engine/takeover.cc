@@ -23,8 +23,7 @@ std::optional<FencedNode> parse_position(const std::string& text) {
   return node;
 }
 
-Takeover::Takeover(const Surroundings& around, Epoch epoch, GroupView old, TimePoint old_primary_until,
-                   std::function<void(std::vector<FencedNode>)> done)
+Takeover::Takeover(const Surroundings& around, Epoch epoch, GroupView old, TimePoint old_primary_until, Done done)
     : around_(around),
       epoch_(epoch),
       old_(std::move(old)),
@@ -59,6 +58,7 @@ void Takeover::on_answer(const std::string& address, const std::optional<Answer>
     fenced_.push_back(*node);
   } else {
     backup_unfenced_ = backup_unfenced_ || address != old_.primary;
+    if (answer) refused_ = address + " is not fenced: " + answer->text;
     around_.say(address + " is not fenced: " + (answer ? answer->text : std::string(why_none)));
   }
   check();
@@ -68,10 +68,10 @@ void Takeover::check() {
   const TimePoint now = around_.reactor.now();
   if (awaited_ != 0 || !done_) return;
   const TimePoint until = old_primary_until_ + (backup_unfenced_ ? around_.settings.lease.term : Duration{});
-  if (until > now && !deliberately(Bug::kTakeoverWithoutPatience)) {
+  if (refused_.empty() && until > now && !deliberately(Bug::kTakeoverWithoutPatience)) {
     return lease_over_->set(to_microseconds(until - now) + std::chrono::microseconds(1));
   }
-  std::exchange(done_, nullptr)(std::move(fenced_));
+  std::exchange(done_, nullptr)(std::move(fenced_), refused_);
 }
 
 }  // namespace lmc::replication

@@ -31,8 +31,9 @@ struct FencedNode {
 class Takeover {
  public:
   // `old`: the group as it was; `self`: not asked.
-  Takeover(const Surroundings& around, Epoch epoch, GroupView old, TimePoint old_primary_until,
-           std::function<void(std::vector<FencedNode>)> done);
+  // `refused`: not empty, if somebody has seen an epoch that is as new; then there is to be no takeover.
+  using Done = std::function<void(std::vector<FencedNode> fenced, const std::string& refused)>;
+  Takeover(const Surroundings& around, Epoch epoch, GroupView old, TimePoint old_primary_until, Done done);
   void begin();
 
  private:
@@ -44,8 +45,9 @@ class Takeover {
   GroupView old_;
   TimePoint old_primary_until_;  // it may serve, and let backups serve
   bool backup_unfenced_ = false;
-  std::function<void(std::vector<FencedNode>)> done_;
+  Done done_;
   std::vector<FencedNode> fenced_;
+  std::string refused_;
   std::size_t awaited_ = 0;
   std::vector<std::unique_ptr<Errand>> errands_;
   std::unique_ptr<Timer> lease_over_;

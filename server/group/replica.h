@@ -44,7 +44,7 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   void stop();
 
   // --- net::Replicator ---
-  void begin_turn() override { node_->apply_landed(); }
+  void catch_up() override { node_->apply_landed(); }
   [[nodiscard]] Committed committed() const override;
   void appended() override;
   void wait(unsigned worker, store::Version version) override;

@@ -69,6 +69,10 @@ void DatagramSocket::receive(Bench& bench) {
         protocol::UdpFrameStatus::kRequest) {
       continue;
     }
+    if (bench.replicator != nullptr) {
+      if (!bench.replicator->committed()) continue;  // it must not serve at this moment: as if it had been lost
+      bench.replicator->catch_up();
+    }
     reply->client_bytes = message.msg_namelen;
     reply->request_id = frame.request_id;
     last_request_s_.store(bench.now.value, std::memory_order_relaxed);

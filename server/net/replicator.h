@@ -75,8 +75,9 @@ class Replicator {
  public:
   virtual ~Replicator() = default;
 
-  // At the begin of each turn, before anything is looked up. A backup applies what it has received (invariant I5).
-  virtual void begin_turn() = 0;
+  // At the begin of each turn, and again when a client's bytes were read in it, before anything is looked up for them. A
+  // backup applies what it has received (invariant I5): whoever asks may know it by then.
+  virtual void catch_up() = 0;
   // Replies that depend on no later version may be sent; nothing: none may, whatever it depends on, because the node
   // must not serve at this moment. On a backup: what is applied here and may be shown. Any thread; asked often. A
   // version never goes back, but by a change of role.

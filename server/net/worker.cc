@@ -155,6 +155,7 @@ void Worker::serve(Entry& entry, bool others_wait) {
   Progress progress = Progress::kNeedsInput;
   for (int reads = 0; reads < kReadsPerVisit; ++reads) {
     const Received received = may_read ? connection.receive(bench_) : Received::kNothing;
+    if (received != Received::kNothing && around_.replicator != nullptr) around_.replicator->catch_up();
     progress = connection.execute(bench_, others_wait);
     if (received != Received::kFull || progress != Progress::kNeedsInput) break;
   }

@@ -24,7 +24,7 @@ void Worker::fail_held() {
 void Worker::begin_replicated_turn() {
   turn_lock_.begin();
   if (fail_held_.exchange(false, std::memory_order_acquire)) close_unsettled();
-  around_.replicator->begin_turn();
+  around_.replicator->catch_up();
   executor_.set_change_policy(policy_of(*around_.replicator));
   if (std::exchange(look_again_, false)) touch_held();
 }

@@ -14,10 +14,11 @@ constexpr unsigned index_of(Stream stream) {
 }
 }  // namespace
 
-Log::Log(Arena& arena, Grace& grace, std::uint32_t note_reserve, unsigned appenders)
+Log::Log(Arena& arena, Grace& grace, std::uint32_t note_reserve, unsigned appenders, bool discards)
     : arena_(arena),
       grace_(grace),
       note_reserve_(note_reserve),
+      discards_(discards),
       appenders_(appenders),
       announcer_(arena),
       usable_(arena.segment_count()),
@@ -253,7 +254,7 @@ void Log::withhold() {
   const std::size_t wanted = arena_.segment_count() - usable_.load(std::memory_order_relaxed);
   while (withheld_.size() < wanted && free_.size() > kFreeWhileShrinking) {
     withheld_.push_back(free_.back());
-    arena_.discard(free_.back());
+    if (discards_) arena_.discard(free_.back());
     free_.pop_back();
   }
 }
@@ -278,6 +279,14 @@ void Log::begin_announcing() {
   const std::lock_guard guard(lock_);
   announcer_.begin(appenders_);
   followers_past_ = 0;
+  announcing_.store(true, std::memory_order_relaxed);
+}
+
+void Log::begin_copy() {
+  const std::lock_guard guard(lock_);
+  forget_queues();
+  free_count_.store(0, std::memory_order_relaxed);
+  retired_count_.store(0, std::memory_order_relaxed);
   announcing_.store(true, std::memory_order_relaxed);
 }
 

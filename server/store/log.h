@@ -52,7 +52,8 @@ struct alignas(64) Appender {
 
 class Log {
  public:
-  Log(Arena& arena, Grace& grace, std::uint32_t note_reserve = 0, unsigned appenders = 1);
+  // `discards`: the memory of segments that are withheld goes back to the system.
+  Log(Arena& arena, Grace& grace, std::uint32_t note_reserve = 0, unsigned appenders = 1, bool discards = true);
   [[nodiscard]] Appender& appender(unsigned i) { return appenders_[i]; }
 
   struct Reservation {
@@ -169,8 +170,10 @@ class Log {
   // Appends what is new to `out`, about `most` changes at most.
   [[nodiscard]] LogHead announce(std::size_t most, std::vector<Change>& out);
   [[nodiscard]] Unsettled& unsettled() { return unsettled_; }
-  // A copy remembers too what its readers' answers depend on.
-  void set_copy(bool is_copy) { announcing_.store(is_copy, std::memory_order_relaxed); }
+  // Until adopt(): what is free or retired is the original's to say, and nothing is reused or given back here. A copy
+  // remembers too what its readers' answers depend on.
+  void begin_copy();
+  void end_copy() { announcing_.store(false, std::memory_order_relaxed); }
   // All segments as they were announced.
   void describe(std::vector<AnnouncedSegment>& out) const;
   // Followers have no reader left in what was retired up to this number (Change::sequence).
@@ -209,6 +212,7 @@ class Log {
   Arena& arena_;
   Grace& grace_;
   const std::uint32_t note_reserve_;
+  const bool discards_;
   mutable SpinLock lock_;
   std::uint32_t open_[kStreams] = {kNone, kNone};  // under lock_
   std::vector<SegmentId> free_;                    // under lock_, last used first

@@ -290,7 +290,8 @@ void Session::Scan::step(unsigned buckets, const std::function<void(const ItemVi
 
 void Session::crawl(std::uint64_t& cursor, unsigned buckets) {
   Store::Parts& parts = state_->parts;
-  const std::uint64_t end = parts.following.load(std::memory_order_relaxed) ? cursor : parts.index.bucket_count();
+  const std::uint64_t end = parts.index.bucket_count();
+  if (parts.following.load(std::memory_order_relaxed)) cursor = end;  // it buries nothing by itself
   for (unsigned n = 0; n < buckets && cursor < end; ++n, ++cursor) {
     parts.index.visit_bucket(cursor, [&](const Index::Found& found) {
       const RecordHeader& record = parts.arena.record(found.slot.address());

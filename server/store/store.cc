@@ -36,7 +36,7 @@ Store::Parts::Parts(const StoreOptions& given)
       arena(arena_options(given)),
       grace(given.max_sessions),
       index(arena),
-      log(arena, grace, given.evict ? 0 : kNoteReserve, given.max_sessions + 1),
+      log(arena, grace, given.evict ? 0 : kNoteReserve, given.max_sessions + 1, !given.keeps_pages),
       ghost(given.memory_bytes / kBytesPerGhostEntry),
       reclaimer(arena, index, log, log.appender(given.max_sessions), ghost, policy_of(given), given.evictions),
       follower(arena, index, log, grace),
@@ -219,7 +219,7 @@ void Store::set_followers_past(std::uint64_t retirement) {
 
 Follower& Store::follow() {
   parts_->following.store(true, std::memory_order_relaxed);
-  parts_->log.set_copy(true);
+  parts_->log.begin_copy();
   parts_->reclaimer.lock().lock();
   parts_->reclaimer.forget_victim();
   parts_->reclaimer.lock().unlock();
@@ -228,7 +228,7 @@ Follower& Store::follow() {
 }
 
 void Store::stop_following() {
-  parts_->log.set_copy(false);
+  parts_->log.end_copy();
   parts_->log.adopt(true);
   parts_->following.store(false, std::memory_order_relaxed);
 }

@@ -36,6 +36,7 @@ struct StoreOptions {
   bool evict = true;                                      // false: -M, refuse when full
   std::string memory_file;                                // empty: anonymous memory; else (-e) survives a restart
   bool lock_memory = false;                               // (-k)
+  bool keeps_pages = false;     // gives none back when it is to use less: somebody else has their addresses
   bool large_pages = false;     // (-L) explicit huge pages; transparent ones are asked for anyway
   std::uint64_t hash_seed = 0;  // of a new store; 0: drawn, so that nobody knows which keys collide
   // How often a mutation that finds no room waits, for other sessions to end their turns and for followers, before it

@@ -15,7 +15,7 @@ namespace lmc::net::test {
 
 class FakeReplicator final : public Replicator {
  public:
-  void begin_turn() override { ++turns; }
+  void catch_up() override { ++turns; }
   [[nodiscard]] Committed committed() const override {
     return serving ? Committed(store::Version{committed_version}) : std::nullopt;
   }
