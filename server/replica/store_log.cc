@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "replication/deliberate_bugs.h"
 #include "server/store/follower.h"
+#include "server/store/record.h"
 
 namespace lmc::replica {
 
@@ -160,8 +162,16 @@ StoreLog::Refusal StoreLog::apply(const Entry& entry) {
 }
 
 StoreLog::Refusal StoreLog::add_living(std::span<const replication::LivingItem> items) {
-  for (const replication::LivingItem& item : items)
-    follower_->add_living({{item.address}, {item.expiry}, item.stale, item.win_sent});
+  for (const replication::LivingItem& item : items) {
+    store::LivingItem living{{item.address}, {item.expiry}, item.stale, item.win_sent};
+    if (replication::deliberately(replication::Bug::kLivingWithoutWords)) {
+      const auto& record = *reinterpret_cast<const store::RecordHeader*>(memory().data() + item.address);
+      living.expiry = record.expiry();
+      living.stale = record.access().stale;
+      living.win_sent = record.access().win_sent;
+    }
+    follower_->add_living(living);
+  }
   return follower_->set_head(head_of(head_));
 }
 

@@ -1,5 +1,6 @@
 #include "cluster.h"
 
+#include <cstring>
 #include <iostream>
 
 #include "replication/deliberate_bugs.h"
@@ -9,7 +10,16 @@ namespace lmc::sim {
 using replication::Service;
 
 namespace {
-constexpr store::UnixSeconds kBegin{1'800'000'000};
+constexpr Seconds kBegin = 1'800'000'000;
+
+Seconds seconds_at(TimePoint now) {
+  const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch() - 1h);
+  return kBegin + static_cast<Seconds>(passed.count());
+}
+
+std::uint64_t term_of(replication::Epoch epoch) {
+  return epoch.value / replication::kEpochsOfTerm;
+}
 
 store::StoreOptions store_options(Network& network, const ClusterOptions& options) {
   store::StoreOptions store;
@@ -18,28 +28,42 @@ store::StoreOptions store_options(Network& network, const ClusterOptions& option
   store.max_sessions = 4;
   store.hash_seed = 1 + network.world().pick(1'000'000);
   store.room_waits = 2;  // in this world nobody else runs meanwhile
-  store.now = kBegin;
+  store.now = {kBegin};
   return store;
 }
 
-std::string text_of(const store::ItemView& item) {
+Content content_of(const store::ItemView& view) {
+  if (!view) return std::nullopt;
   std::string text;
-  item.for_each_piece([&text](std::string_view piece) { text += piece; });
-  return text;
+  view.for_each_piece([&text](std::string_view piece) { text += piece; });
+  std::optional<Item> item = item_of(text);
+  if (!item) throw Violation(std::string(view.key()) + " has a value that nobody gave it: " + text.substr(0, 100));
+  item->expiry = view.expiry().value;
+  item->stale = view.stale();
+  item->win_sent = view.win_sent();
+  return item;
 }
-}  // namespace
 
-void Book::read(const std::string& key, std::uint64_t number, std::uint64_t floor, const std::string& where) {
-  ++reads_;
-  Entry& entry = keys_[key];
-  const auto what = [&] {
-    return key + " at " + where + ": read " + std::to_string(number) + ", known before " + std::to_string(floor) +
-           ", written up to " + std::to_string(entry.written);
-  };
-  if (number > entry.written) throw Violation("what was never written: " + what());
-  if (number < floor) throw Violation("an older value than was known: " + what());
-  entry.floor = std::max(entry.floor, number);
+// Of a segment, all that never changes. What is changed in place shows in the items; in a record that nobody finds any
+// more it may be as it was at any time.
+bool equal_records(const store::Store& one, const store::Store& other, const store::AnnouncedSegment& segment) {
+  const std::uint64_t start = segment.segment.value * one.summary().segment_bytes;
+  const char* const here = one.log_memory().data() + start;
+  const char* const there = other.log_memory().data() + start;
+  if (std::memcmp(here, there, store::kSegmentHeaderBytes) != 0) return false;
+  for (std::uint64_t at = store::kSegmentHeaderBytes; at < segment.used_bytes;) {
+    const auto& record = *reinterpret_cast<const store::RecordHeader*>(here + at);
+    const auto& copy = *reinterpret_cast<const store::RecordHeader*>(there + at);
+    constexpr std::size_t kFixedBytes = 2 * sizeof(std::uint64_t);  // of the header
+    const std::size_t bytes = record.record_bytes();
+    if (std::memcmp(here + at, there + at, kFixedBytes) != 0) return false;
+    if (std::memcmp(record.body(), copy.body(), bytes - store::kRecordHeaderBytes) != 0) return false;
+    at += bytes;
+  }
+  return true;
 }
+
+}  // namespace
 
 bool Authorities::allows(const replication::GroupView& next) const {
   if (view_.primary.empty()) return true;
@@ -71,10 +95,12 @@ void SimNode::propose(const replication::GroupView& next, Decided done) {
   });
 }
 
-SimNode::SimNode(Network& network, Authorities& authorities, const std::string& address, const ClusterOptions& options)
+SimNode::SimNode(Network& network, Authorities& authorities, const std::string& address, const ClusterOptions& options,
+                 OnTakeover on_takeover)
     : options_(options),
       network_(network),
       authorities_(authorities),
+      on_takeover_(std::move(on_takeover)),
       process_(network.world()),
       host_(network, process_, address,
             [this](std::unique_ptr<replication::Peer> peer) { node_->accept(std::move(peer)); }),
@@ -101,110 +127,172 @@ SimNode::SimNode(Network& network, Authorities& authorities, const std::string& 
 }
 
 SimNode::~SimNode() {
-  for (Waiting& waiting : waiting_)
-    network_.world().after(10us, [done = std::move(waiting.done)] { done(Outcome::kUnknown, std::nullopt); });
+  for (const auto& connection : connections_) close(*connection);
 }
 
 store::UnixSeconds SimNode::clock() const {
-  const auto passed = std::chrono::duration_cast<std::chrono::seconds>(network_.world().now().time_since_epoch() - 1h);
-  return {kBegin.value + static_cast<std::uint32_t>(passed.count())};
+  return {seconds_at(network_.world().now())};
 }
 
+// --- clients ---
+
+std::shared_ptr<Connection> SimNode::connect(Connection::OnReply on_reply) {
+  return connections_.emplace_back(std::make_shared<Connection>(std::move(on_reply)));
+}
+
+void SimNode::send(const std::shared_ptr<Connection>& connection, const std::vector<Request>& requests) {
+  connection->asked_.insert(connection->asked_.end(), requests.begin(), requests.end());
+  process_.after(network_.world().delay(20us), [this, connection] { turn(connection); });
+}
+
+void SimNode::turn(const std::shared_ptr<Connection>& connection) {
+  if (connection->closed_ || connection->asked_.empty()) return;
+  World& world = network_.world();
+  node_->apply_landed();
+  if (node_->serving().service() == Service::kNothing) {
+    close(*connection);
+    return void(std::erase(connections_, connection));
+  }
+  const std::uint64_t before = store_.last_version().value;
+  session_.begin_turn(clock());
+  for (std::uint64_t most = 1 + world.pick(connection->asked_.size()); most != 0; --most) {
+    execute(*connection, connection->asked_.front());
+    connection->asked_.pop_front();
+  }
+  session_.end_turn();
+  if (store_.last_version().value != before && node_->serving().wants_bell_after_append())
+    doorbell_->set(Micros(static_cast<std::int64_t>(world.pick(5))));
+  release_->set({});
+  if (!connection->asked_.empty()) process_.after(world.delay(5us), [this, connection] { turn(connection); });
+}
+
+void SimNode::execute(Connection& connection, const Request& request) {
+  Reply reply;
+  reply.outcome = Reply::Outcome::kDone;
+  if (request.changes()) {
+    const bool may = node_->serving().service() == Service::kAll;
+    if (!may || !change(request, reply)) reply.outcome = Reply::Outcome::kRefused;
+  } else {
+    reply.content = content_of(session_.find(session_.hash(request.key)));
+  }
+  if (const replication::Leader* leader = node_->leader()) reply.term = term_of(leader->view().epoch);
+  reply.version = session_.dependency().value;
+  session_.forget_dependency();
+  connection.gate_.depend(connection.sent_ + connection.made_.size(), {reply.version});
+  connection.made_.push_back({request, reply});
+}
+
+bool SimNode::change(const Request& request, Reply& reply) {
+  if (request.verb == Verb::kFlush) {
+    session_.flush_all();
+    return true;
+  }
+  const auto run = [&](store::Mutation& mutation) {
+    const Content before = content_of(mutation.current());
+    reply.found = before.has_value();
+    if (!before && request.verb != Verb::kSet) return;
+    const Content after = before ? changed(*before, request) : stored(request);
+    reply.content = after;
+    bool has_room = true;
+    if (!after) {
+      has_room = mutation.erase();
+    } else if (request.verb == Verb::kTouch) {
+      has_room = mutation.touch({after->expiry});
+    } else if (request.verb == Verb::kMark) {
+      has_room = mutation.set_state(after->stale, after->win_sent);
+    } else {
+      const std::string value = value_of(*after);
+      const std::string_view part = value;
+      store::NewItem item;
+      item.expiry = {after->expiry};
+      item.stale = after->stale;
+      item.win_sent = after->win_sent;
+      has_room = mutation.put(item, {&part, 1});
+    }
+    (void)has_room;  // if there is none, this is called again
+  };
+  return session_.mutate(session_.hash(request.key), request.bytes, run) == store::MutateResult::kDone;
+}
+
+void SimNode::answer(Connection& connection, const Request& request, const Reply& reply) {
+  network_.world().after(10us, [tell = connection.on_reply_, request, reply] { tell(request, reply); });
+}
+
+void SimNode::close(Connection& connection) {
+  if (std::exchange(connection.closed_, true)) return;
+  for (Connection::Made& made : connection.made_) {
+    if (made.reply.outcome == Reply::Outcome::kDone) made.reply.outcome = Reply::Outcome::kUnknown;
+    answer(connection, made.request, made.reply);
+  }
+  for (const Request& request : connection.asked_)
+    answer(connection, request, {Reply::Outcome::kNotDone, {}, {}, 0, 0});
+  connection.made_.clear();
+  connection.asked_.clear();
+}
+
+void SimNode::flush(Connection& connection) {
+  const bool may = node_->serving().may_serve(network_.world().now());
+  const bool everything = replication::deliberately(replication::Bug::kUncommittedAnswers);
+  const store::Version committed{everything ? replication::kEverything.value : node_->committed().value};
+  connection.gate_.admit(may ? std::optional(committed) : std::nullopt);
+  for (; !connection.made_.empty() && connection.sent_ < connection.gate_.limit(); ++connection.sent_) {
+    answer(connection, connection.made_.front().request, connection.made_.front().reply);
+    connection.made_.pop_front();
+  }
+}
+
+void SimNode::release() {
+  for (const auto& connection : connections_) flush(*connection);
+}
+
+// --- the node ---
+
+// Who has something uncommitted does not hear what became of it.
 void SimNode::change_role(const std::function<void()>& change) {
   change();
-  for (Waiting& waiting : std::exchange(waiting_, {}))
-    network_.world().after(10us, [done = std::move(waiting.done)] { done(Outcome::kUnknown, std::nullopt); });
+  std::erase_if(connections_, [this](const auto& connection) {
+    if (connection->made_.empty()) return false;
+    close(*connection);
+    return true;
+  });
 }
 
+// Who does not serve resets its clients.
 void SimNode::on_serving() {
-  if (!waiting_.empty()) release_->set(Micros(static_cast<std::int64_t>(network_.world().pick(10))));
+  const bool serves = node_->serving().service() != Service::kNothing;
+  if (served_ && !serves)
+    for (const auto& connection : std::exchange(connections_, {})) close(*connection);
+  served_ = serves;
+  if (!connections_.empty()) release_->set(Micros(static_cast<std::int64_t>(network_.world().pick(10))));
 }
 
 void SimNode::on_room_wanted() {
   node_->make_room();
 }
 
-void SimNode::release() {
-  std::erase_if(waiting_, [this](Waiting& waiting) {
-    if (!node_->serving().may_serve(network_.world().now())) return false;
-    if (node_->committed() < waiting.version && !replication::deliberately(replication::Bug::kUncommittedAnswers))
-      return false;
-    network_.world().after(10us, [done = std::move(waiting.done), value = std::move(waiting.value)]() mutable {
-      done(Outcome::kDone, std::move(value));
-    });
-    return true;
-  });
-}
-
-void SimNode::execute(bool write, Done done, std::function<bool(std::optional<std::string>&)> run) {
-  World& world = network_.world();
-  // The client learns of it if the process ends before it gets to this.
-  struct Ticket {
-    Ticket(World& in, Done call) : world(in), done(std::move(call)) {}
-    Ticket(const Ticket&) = delete;
-    Ticket& operator=(const Ticket&) = delete;
-    World& world;
-    Done done;
-    ~Ticket() {
-      if (done) world.after(10us, [done = std::move(done)] { done(Outcome::kUnknown, std::nullopt); });
-    }
-  };
-  auto ticket = std::make_shared<Ticket>(world, std::move(done));
-  process_.after(world.delay(20us), [this, write, ticket, run = std::move(run), &world] {
-    Done answer = std::exchange(ticket->done, nullptr);
-    node_->apply_landed();
-    const Service service = node_->serving().service();
-    if (service == Service::kNothing || (write && service != Service::kAll))
-      return world.after(10us, [answer] { answer(Outcome::kRefused, std::nullopt); }), void();
-    session_.begin_turn(clock());
-    std::optional<std::string> value;
-    const bool executed = run(value);
-    const replication::Version version{session_.dependency().value};
-    session_.forget_dependency();
-    session_.end_turn();
-    if (!executed) return world.after(10us, [answer] { answer(Outcome::kRefused, std::nullopt); }), void();
-    waiting_.push_back({version, std::move(value), std::move(answer)});
-    if (write && node_->serving().wants_bell_after_append())
-      doorbell_->set(Micros(static_cast<std::int64_t>(world.pick(5))));
-    release_->set({});
-  });
-}
-
-void SimNode::set(const std::string& key, const std::string& value, Done done) {
-  execute(true, std::move(done), [this, key, value](std::optional<std::string>&) {
-    const std::string_view part = value;
-    return session_.mutate(session_.hash(key), value.size(), [&](store::Mutation& mutation) {
-      (void)mutation.put({}, {&part, 1});
-    }) == store::MutateResult::kDone;
-  });
-}
-
-void SimNode::get(const std::string& key, Done done) {
-  execute(false, std::move(done), [this, key](std::optional<std::string>& value) {
-    const store::ItemView item = session_.find(session_.hash(key));
-    if (item) value = text_of(item);
-    return true;
-  });
+void SimNode::remember(replication::Epoch, const replication::GroupView& view) {
+  if (view.primary != address() || term_of(view.epoch) <= led_term_) return;
+  led_term_ = term_of(view.epoch);
+  on_takeover_(*this, led_term_);
 }
 
 void SimNode::command(const std::string& text, std::function<void(const replication::Answer&)> done) {
   process_.after(20us, [this, text, done = std::move(done)] { node_->command(text, done); });
 }
 
-std::optional<std::string> SimNode::peek(const std::string& key) {
+Content SimNode::peek(const std::string& key) {
   session_.begin_turn(clock());
-  const store::ItemView item = session_.find(session_.hash(key));
-  std::optional<std::string> value;
-  if (item) value = text_of(item);
+  const Content content = content_of(session_.find(session_.hash(key)));
   session_.forget_dependency();
   session_.end_turn();
-  return value;
+  return content;
 }
 
 SimNode& Cluster::start(const std::string& address) {
   auto& node = nodes[address];
   node.reset();
-  node = std::make_unique<SimNode>(network, authorities, address, options_);
+  node = std::make_unique<SimNode>(network, authorities, address, options_,
+                                   [this](SimNode& it, std::uint64_t term) { on_takeover(it, term); });
   return *node;
 }
 
@@ -254,23 +342,58 @@ void Cluster::await_all_in_sync(std::size_t backups, Micros most) {
   });
 }
 
-void Cluster::check_equal(const std::vector<std::string>& keys) {
+Seconds Cluster::seconds() const {
+  return seconds_at(world.now());
+}
+
+// It must have what was acknowledged.
+void Cluster::on_takeover(SimNode& node, std::uint64_t term) {
+  const std::uint64_t version = node.store().last_version().value;
+  for (const std::string& key : keys)
+    book.check_takeover(key, node.peek(key), book.follows_acks(), version, seconds(), node.address());
+  if (!book.follows_acks())
+    for (const std::string& key : keys) book.restart(key, node.peek(key), seconds());
+  book.begin_term(term);
+}
+
+std::string Cluster::compare(SimNode& leader, SimNode& backup) {
+  std::vector<store::AnnouncedSegment> segments;
+  leader.store().describe(segments);
+  for (const store::AnnouncedSegment& segment : segments)
+    if (!equal_records(leader.store(), backup.store(), segment))
+      return "segment " + std::to_string(segment.segment.value) + " differs at " + backup.address();
+  for (const std::string& key : keys) {
+    const Content there = backup.peek(key);
+    const Content here = leader.peek(key);
+    if (here != there)
+      return key + " differs at " + backup.address() + ": " + describe(there) + "; at the primary " + describe(here);
+  }
+  return {};
+}
+
+void Cluster::check_equal() {
   SimNode* const leader = primary();
   // Looking is a turn, and turns reclaim: until there is nothing to be reclaimed.
   for (const std::string& key : keys) (void)leader->peek(key);
   await_all_in_sync(leader->node().view().in_sync.size());
-  std::vector<store::AnnouncedSegment> segments;
-  leader->store().describe(segments);
+  for (const std::string& address : leader->node().view().in_sync)
+    if (const std::string difference = compare(*leader, *find(address)); !difference.empty())
+      throw Violation(difference);
+}
+
+void Cluster::check_equal_now() {
+  SimNode* const leader = primary();
+  if (leader == nullptr || leader->node().leader() == nullptr) return;
+  const store::Version version = leader->store().last_version();
+  const replication::Position end = leader->node().leader()->ledger().end();
+  if (leader->node().leader()->told().version.value != version.value) return;
   for (const std::string& address : leader->node().view().in_sync) {
-    SimNode& backup = *find(address);
-    for (const store::AnnouncedSegment& segment : segments)
-      if (leader->store().digest(segment.segment, segment.used_bytes) !=
-          backup.store().digest(segment.segment, segment.used_bytes))
-        throw Violation("segment " + std::to_string(segment.segment.value) + " differs at " + address);
-    for (const std::string& key : keys)
-      if (leader->peek(key) != backup.peek(key)) throw Violation(key + " differs at " + address);
-    if (leader->store().summary().items != backup.store().summary().items)
-      throw Violation("the number of items differs at " + address);
+    SimNode* const backup = find(address);
+    if (backup == nullptr || backup->node().role() != replication::Role::kBackup || backup->node().position() != end)
+      continue;
+    const std::string difference = compare(*leader, *backup);
+    if (leader->store().last_version() != version) return;  // looking has changed something
+    if (!difference.empty()) throw Violation("meanwhile " + difference);
   }
 }
 

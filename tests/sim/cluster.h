@@ -1,52 +1,22 @@
-// A simulated group: nodes with real stores and real engines, clients that talk to them as through a worker, and the
-// book of what clients were told, against which every answer is checked.
+// A simulated group: nodes with real stores and real engines, to which clients talk as through a worker.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "book.h"
 #include "network.h"
 #include "replication/engine/node.h"
 #include "replication/engine/status.h"
+#include "server/net/reply_gate.h"
 #include "server/replica/store_log.h"
 #include "world.h"
 
 namespace lmc::sim {
-
-// What must never happen has happened.
-struct Violation : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// What clients know. Values of a key are numbers that its one writer counts up; 0: never written.
-class Book {
- public:
-  [[nodiscard]] std::uint64_t next(const std::string& key) { return ++keys_[key].written; }
-  void acknowledged(const std::string& key, std::uint64_t number) {
-    Entry& entry = keys_[key];
-    entry.floor = std::max(entry.floor, number);
-    ++acknowledged_;
-  }
-  // At the begin of a read: nothing older than this may be answered.
-  [[nodiscard]] std::uint64_t floor(const std::string& key) { return keys_[key].floor; }
-  // An answer: everybody who asks later must see that, or newer. `absent_allowed`: items may be evicted.
-  void read(const std::string& key, std::uint64_t number, std::uint64_t floor, const std::string& where);
-  [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
-  [[nodiscard]] std::uint64_t reads() const { return reads_; }
-
- private:
-  struct Entry {
-    std::uint64_t written = 0;  // attempted
-    std::uint64_t floor = 0;    // acknowledged, or seen by somebody
-  };
-  std::map<std::string, Entry> keys_;
-  std::uint64_t acknowledged_ = 0;
-  std::uint64_t reads_ = 0;
-};
 
 // What the network calls the authority, where it is cut off from a node.
 inline const std::string kAuthority = "authority";
@@ -68,16 +38,54 @@ class Authorities {
 struct ClusterOptions {
   replication::Settings settings;
   std::uint64_t memory_bytes = std::uint64_t{2} << 20;
+  bool evicts = false;  // more is written than there is memory for
   Weather weather;
   bool loud = false;
 };
 
+// What a client is told about one request.
+struct Reply {
+  enum class Outcome {
+    kDone,
+    kRefused,  // by who may not do it
+    kNotDone,  // the connection was closed before it was begun
+    kUnknown,  // and after
+  };
+  Outcome outcome = Outcome::kUnknown;
+  bool found = false;         // the item that it was about was there
+  Content content;            // kGet, kTouch: the item
+  std::uint64_t term = 0;     // of the node that did it
+  std::uint64_t version = 0;  // that the reply depended on
+};
+
+// A client's connection: requests are answered in their order, each once. What is not answered when it is closed is
+// answered so.
+class Connection {
+ public:
+  using OnReply = std::function<void(const Request&, const Reply&)>;
+  explicit Connection(OnReply on_reply) : on_reply_(std::move(on_reply)) {}
+  [[nodiscard]] bool closed() const { return closed_; }
+
+ private:
+  friend class SimNode;
+  struct Made {
+    Request request;
+    Reply reply;
+  };
+  OnReply on_reply_;
+  std::deque<Request> asked_;  // not begun
+  std::deque<Made> made_;      // replies that were not sent
+  net::ReplyGate gate_;        // in replies, for bytes
+  std::uint64_t sent_ = 0;
+  bool closed_ = false;
+};
+
 class SimNode final : replication::NodeOwner, replication::Authority {
  public:
-  enum class Outcome { kDone, kRefused, kUnknown };
-  using Done = std::function<void(Outcome, std::optional<std::string> value)>;
-
-  SimNode(Network& network, Authorities& authorities, const std::string& address, const ClusterOptions& options);
+  // A node that is about to lead a term: with what it has now.
+  using OnTakeover = std::function<void(SimNode&, std::uint64_t term)>;
+  SimNode(Network& network, Authorities& authorities, const std::string& address, const ClusterOptions& options,
+          OnTakeover on_takeover);
   ~SimNode() override;
 
   [[nodiscard]] replication::Node& node() { return *node_; }
@@ -85,39 +93,43 @@ class SimNode final : replication::NodeOwner, replication::Authority {
   [[nodiscard]] Process& process() { return process_; }
   [[nodiscard]] const std::string& address() const { return host_.address(); }
 
-  // A client's request: executed when the process gets to it, answered when it may be.
-  void set(const std::string& key, const std::string& value, Done done);
-  void get(const std::string& key, Done done);
+  [[nodiscard]] std::shared_ptr<Connection> connect(Connection::OnReply on_reply);
+  // Executed when the process gets to it, in one turn or several; answered when it may be.
+  void send(const std::shared_ptr<Connection>& connection, const std::vector<Request>& requests);
   void command(const std::string& text, std::function<void(const replication::Answer&)> done);
 
   // What the store holds, past all gates.
-  [[nodiscard]] std::optional<std::string> peek(const std::string& key);
+  [[nodiscard]] Content peek(const std::string& key);
 
  private:
-  struct Waiting {
-    replication::Version version;
-    std::optional<std::string> value;
-    Done done;
-  };
   void change_role(const std::function<void()>& change) override;
   void on_serving() override;
   void on_room_wanted() override;
-  void remember(replication::Epoch, const replication::GroupView&) override {}
+  void remember(replication::Epoch seen, const replication::GroupView& view) override;
   void propose(const replication::GroupView& next, Decided done) override;
-  void execute(bool write, Done done, std::function<bool(std::optional<std::string>& value)> run);
+  void turn(const std::shared_ptr<Connection>& connection);
+  void execute(Connection& connection, const Request& request);
+  // False: there is no room for it.
+  [[nodiscard]] bool change(const Request& request, Reply& reply);
+  void answer(Connection& connection, const Request& request, const Reply& reply);
+  void close(Connection& connection);
   void release();
+  void flush(Connection& connection);
   [[nodiscard]] store::UnixSeconds clock() const;
 
   const ClusterOptions& options_;
   Network& network_;
   Authorities& authorities_;
+  OnTakeover on_takeover_;
   Process process_;
   Host host_;
   SimReactor reactor_;
   store::Store store_;
   replica::StoreLog log_;
   store::Session session_;
-  std::vector<Waiting> waiting_;
+  std::vector<std::shared_ptr<Connection>> connections_;
+  bool served_ = false;
+  std::uint64_t led_term_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   std::unique_ptr<replication::Timer> release_;
   std::unique_ptr<replication::Timer> doorbell_;
@@ -127,7 +139,11 @@ class SimNode final : replication::NodeOwner, replication::Authority {
 class Cluster {
  public:
   Cluster(std::uint64_t seed, const ClusterOptions& options)
-      : world(seed), network(world, options.weather), authorities(world), options_(options) {}
+      : world(seed),
+        network(world, options.weather),
+        authorities(world),
+        book(options.evicts, options.settings.ack == replication::Ack::kAll),
+        options_(options) {}
 
   SimNode& start(const std::string& address);
   void end(const std::string& address) { nodes.erase(address); }
@@ -140,15 +156,24 @@ class Cluster {
   // Every node of the group is in sync and has everything.
   void await_all_in_sync(std::size_t backups, Micros most = 30s);
   // All in-sync nodes hold the same: the same bytes of log, and the same answers for these keys.
-  void check_equal(const std::vector<std::string>& keys);
+  void check_equal();
+  // Those that have everything at this moment.
+  void check_equal_now();
+  [[nodiscard]] Seconds seconds() const;
+  [[nodiscard]] bool evicts() const { return options_.evicts; }
 
   World world;
   Network network;
   Authorities authorities;
   Book book;
   std::map<std::string, std::unique_ptr<SimNode>> nodes;
+  std::vector<std::string> keys;  // all that clients use
 
  private:
+  void on_takeover(SimNode& node, std::uint64_t term);
+  // In what they differ; empty: in nothing.
+  [[nodiscard]] std::string compare(SimNode& leader, SimNode& backup);
+
   ClusterOptions options_;
 };
 

@@ -2,112 +2,19 @@
 
 #include <algorithm>
 
-#include "cluster.h"
+#include "load.h"
 
 namespace lmc::sim {
 namespace {
 
-const std::vector<std::string> kNodes{"a:1", "b:1", "c:1"};
-
-ClusterOptions usual_options() {
+ClusterOptions usual_options(bool loud) {
   ClusterOptions options;
   options.settings.lease = {200ms, 20ms};
   options.settings.ring_slots = 512;
   options.settings.bulk_chunk_bytes = 32 << 10;
+  options.loud = loud;
   return options;
 }
-
-std::string value_of(std::uint64_t number, std::size_t size) {
-  std::string value = std::to_string(number) + ":";
-  value.resize(std::max(value.size(), size), static_cast<char>('a' + number % 26));
-  return value;
-}
-
-std::uint64_t number_of(const std::optional<std::string>& value) {
-  return value ? std::strtoull(value->c_str(), nullptr, 10) : 0;
-}
-
-std::string stamp(TimePoint at) {
-  return std::to_string(std::chrono::duration_cast<Micros>(at.time_since_epoch() - 1h).count());
-}
-
-// Writes and reads some keys for ever, at whichever node.
-class Client {
- public:
-  Client(Cluster& cluster, std::string name, std::size_t keys, std::size_t value_bytes, bool evicts)
-      : cluster_(cluster), name_(std::move(name)), value_bytes_(value_bytes), evicts_(evicts) {
-    for (std::size_t i = 0; i < keys; ++i) keys_.push_back(name_ + std::to_string(i));
-  }
-  void begin() { step(); }
-  void end() { ended_ = true; }
-  [[nodiscard]] bool idle() const { return !busy_; }
-  [[nodiscard]] const std::vector<std::string>& keys() const { return keys_; }
-
- private:
-  void again(Micros pause) {
-    busy_ = false;
-    cluster_.world.after(pause, [this] { step(); });
-  }
-  void step() {
-    if (ended_) return;
-    World& world = cluster_.world;
-    const std::string key = keys_[world.pick(keys_.size())];
-    const std::string address = kNodes[world.pick(kNodes.size())];
-    SimNode* node = cluster_.find(address);
-    if (world.chance(500)) {
-      if (SimNode* primary = cluster_.primary()) node = primary;
-      if (node == nullptr) return again(1ms);
-      busy_ = true;
-      const std::uint64_t number = cluster_.book.next(key);
-      node->set(key, value_of(number, world.pick(2 * value_bytes_)),
-                [this, key, number](SimNode::Outcome outcome, auto) {
-                  if (outcome == SimNode::Outcome::kDone) cluster_.book.acknowledged(key, number);
-                  again(outcome == SimNode::Outcome::kDone ? 50us : 2ms);
-                });
-    } else {
-      if (node == nullptr) return again(1ms);
-      busy_ = true;
-      const std::uint64_t floor = cluster_.book.floor(key);
-      const TimePoint asked = world.now();
-      node->get(key, [this, key, floor, asked, where = node->address()](SimNode::Outcome outcome, const auto& value) {
-        if (outcome == SimNode::Outcome::kDone && (value || !evicts_))
-          cluster_.book.read(key, number_of(value), floor,
-                             where + ", asked at " + stamp(asked) + ", answered at " + stamp(cluster_.world.now()));
-        again(outcome == SimNode::Outcome::kDone ? 50us : 1ms);
-      });
-    }
-  }
-
-  Cluster& cluster_;
-  std::string name_;
-  std::size_t value_bytes_;
-  bool evicts_;
-  std::vector<std::string> keys_;
-  bool busy_ = false;
-  bool ended_ = false;
-};
-
-struct Load {
-  Load(Cluster& of, std::size_t clients, std::size_t keys, std::size_t value_bytes, bool evicts) : cluster(of) {
-    for (std::size_t i = 0; i < clients; ++i)
-      all.push_back(
-          std::make_unique<Client>(cluster, std::string(1, static_cast<char>('k' + i)), keys, value_bytes, evicts));
-    for (auto& client : all) client->begin();
-  }
-  void end() {
-    for (auto& client : all) client->end();
-    cluster.await("every request answered", 30s, [&] {
-      return std::all_of(all.begin(), all.end(), [](const auto& client) { return client->idle(); });
-    });
-  }
-  [[nodiscard]] std::vector<std::string> keys() const {
-    std::vector<std::string> keys;
-    for (const auto& client : all) keys.insert(keys.end(), client->keys().begin(), client->keys().end());
-    return keys;
-  }
-  Cluster& cluster;
-  std::vector<std::unique_ptr<Client>> all;
-};
 
 void start_group(Cluster& cluster) {
   cluster.start("a:1").node().start_primary();
@@ -242,33 +149,43 @@ void do_harm(Cluster& cluster, Operator& watcher, const Faults& faults) {
   }
 }
 
-void check_last_values(Cluster& cluster, const std::vector<std::string>& keys) {
+// Now and then, when clients are quiet for a moment.
+void look_meanwhile(Cluster& cluster, Load& load) {
+  if (!cluster.world.chance(300)) return;
+  load.pause(10ms);
+  cluster.world.run_for(10ms);
+  cluster.check_equal_now();
+}
+
+void check_last_values(Cluster& cluster) {
   for (auto& [address, node] : cluster.nodes)
-    for (const std::string& key : keys)
-      cluster.book.read(key, number_of(node->peek(key)), cluster.book.floor(key), address);
+    for (const std::string& key : cluster.keys) {
+      const Seconds now = cluster.seconds();
+      cluster.book.shown(key, cluster.book.ask(key, address, true, now), 0, node->peek(key), now, address,
+                         [&] { return address; });
+    }
 }
 
 }  // namespace
 
 void run_forming(std::uint64_t seed, bool loud) {
-  ClusterOptions options = usual_options();
-  options.loud = loud;
-  Cluster cluster(seed, options);
+  Cluster cluster(seed, usual_options(loud));
   start_group(cluster);
-  Load load(cluster, 4, 10, 200, false);
+  Load load(cluster, {});
   cluster.world.run_for(300ms);
   load.end();
   cluster.await_all_in_sync(2);
-  cluster.check_equal(load.keys());
+  cluster.check_equal();
+  check_last_values(cluster);
   if (cluster.book.acknowledged() < 20) throw Violation("hardly anything happened");
 }
 
 void run_joins(std::uint64_t seed, bool loud) {
-  ClusterOptions options = usual_options();
-  options.loud = loud;
+  ClusterOptions options = usual_options(loud);
+  options.evicts = true;
   Cluster cluster(seed, options);
   cluster.start("a:1").node().start_primary();
-  Load load(cluster, 6, 200, 3000, true);
+  Load load(cluster, {.clients = 6, .keys = 200, .value_bytes = 3000, .flushes = false});
   cluster.world.run_for(600ms);
   cluster.start("b:1").node().start_backup("a:1");
   cluster.world.run_for(100ms);
@@ -276,22 +193,25 @@ void run_joins(std::uint64_t seed, bool loud) {
   cluster.world.run_for(400ms);
   load.end();
   cluster.await_all_in_sync(2);
-  cluster.check_equal(load.keys());
+  cluster.check_equal();
+  check_last_values(cluster);
 }
 
 void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults) {
-  ClusterOptions options = usual_options();
-  options.loud = loud;
+  ClusterOptions options = usual_options(loud);
+  options.evicts = faults.full;
   Cluster cluster(seed, options);
   start_group(cluster);
   Operator watcher(cluster, faults.impatient);
-  const bool evicts = faults.full;
-  Load load(cluster, 4, evicts ? 200 : 10, evicts ? 3000 : 200, evicts);
+  LoadOptions usual;
+  LoadOptions large{.keys = 200, .value_bytes = 3000, .flushes = false};
+  Load load(cluster, faults.full ? large : usual);
   watcher.begin();
   cluster.await("a group", 5s, [&] { return cluster.authorities.view().in_sync.size() == 2; });
-  if (evicts) cluster.world.run_for(600ms);  // until the log is full
+  if (faults.full) cluster.world.run_for(600ms);  // until the log is full
   for (int i = 0; i < 12; ++i) {
     cluster.world.run_for(cluster.world.delay(faults.lasting && cluster.world.chance(300) ? 600'000us : 60'000us));
+    look_meanwhile(cluster, load);
     do_harm(cluster, watcher, faults);
   }
   cluster.network.mend_all();
@@ -301,8 +221,8 @@ void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults) {
   load.end();
   cluster.await_all_in_sync(2);
   watcher.end();
-  cluster.check_equal(load.keys());
-  if (!evicts) check_last_values(cluster, load.keys());
+  cluster.check_equal();
+  check_last_values(cluster);
 }
 
 }  // namespace lmc::sim

@@ -1,0 +1,223 @@
+#include "load.h"
+
+#include <algorithm>
+
+namespace lmc::sim {
+
+namespace {
+
+constexpr Seconds kFarAway = 10'000'000;
+
+std::string stamp(TimePoint at) {
+  return std::to_string(std::chrono::duration_cast<Micros>(at.time_since_epoch() - 1h).count());
+}
+
+}  // namespace
+
+// Changes and reads some keys for ever, at whichever node, some requests at a time on one connection.
+class Client {
+ public:
+  Client(Load& load, const std::string& name)
+      : load_(load), cluster_(load.cluster_), world_(cluster_.world), options_(load.options_) {
+    for (std::size_t i = 0; i < options_.keys; ++i) keys_.push_back(name + std::to_string(i));
+    cluster_.keys.insert(cluster_.keys.end(), keys_.begin(), keys_.end());
+  }
+  void step() {
+    if (load_.ended_) return;
+    if (world_.now() < load_.paused_until_) return again(1ms);
+    const bool changes = world_.chance(600) && !load_.flushing_;
+    const std::string address = kNodes[world_.pick(kNodes.size())];
+    SimNode* node = cluster_.find(address);
+    if (changes)
+      if (SimNode* primary = cluster_.primary()) node = primary;
+    if (node == nullptr) return again(1ms);
+    ask(*node, changes);
+  }
+  [[nodiscard]] bool idle() const { return awaited_.empty(); }
+  // Changes of its are under way.
+  [[nodiscard]] bool changing() const { return changing_; }
+
+ private:
+  struct Awaited {
+    Request request;
+    Book::Question question;
+    TimePoint asked;
+  };
+  void again(Micros pause) {
+    world_.after(pause, [this] { step(); });
+  }
+  void ask(SimNode& node, bool changes) {
+    node_ = node.address();
+    std::shared_ptr<Connection>& connection = connections_[node_];
+    if (!connection || connection->closed())
+      connection = node.connect(
+          [this, to = node_](const Request& request, const Reply& reply) { on_reply(to, request, reply); });
+    const bool at_primary = node.node().role() == replication::Role::kPrimary;
+    std::vector<Request> requests;
+    done_.clear();
+    failed_ = false;
+    for (std::size_t most = 1 + world_.pick(options_.pipelined); most != 0; --most) {
+      const std::string key = keys_[world_.pick(keys_.size())];
+      const Book::Question question = cluster_.book.ask(key, node_, at_primary, cluster_.seconds());
+      Request request{Verb::kGet, key, 0, 0, 0, false, false};
+      if (changes && world_.chance(700)) {
+        request = draw_change(key);
+        cluster_.book.begin(request, cluster_.seconds());
+        changing_ = true;
+      }
+      awaited_.push_back({request, question, world_.now()});
+      requests.push_back(request);
+    }
+    node.send(connection, requests);
+  }
+
+  Request draw_change(const std::string& key) {
+    Request request;
+    request.key = key;
+    request.number = cluster_.book.next(key);
+    const std::uint64_t which = world_.pick(cluster_.evicts() ? 60 : 100);
+    if (which < 45) {
+      request.verb = Verb::kSet;
+      request.bytes = world_.pick(2 * options_.value_bytes);
+      request.expiry = draw_expiry(request.number);
+    } else if (which < 60) {
+      request.verb = Verb::kTouch;
+      request.expiry = draw_expiry(request.number);
+    } else if (which < 75) {
+      request.verb = Verb::kCount;
+      request.bytes = 2 * options_.value_bytes;
+    } else if (which < 87) {
+      request.verb = Verb::kMark;
+      request.stale = world_.chance(500);
+      request.win_sent = world_.chance(500);
+    } else {
+      request.verb = Verb::kErase;
+    }
+    return request;
+  }
+
+  // Mostly one that tells which change it is from.
+  Seconds draw_expiry(std::uint64_t number) {
+    const std::uint64_t which = world_.pick(10);
+    if (which < 3) return 0;
+    if (which < 8) return cluster_.seconds() + kFarAway + static_cast<Seconds>(number);
+    return cluster_.seconds() + 1 + static_cast<Seconds>(world_.pick(2));
+  }
+
+  void on_reply(const std::string& from, const Request& request, const Reply& reply) {
+    if (from != node_ || awaited_.empty() || awaited_.front().request.key != request.key ||
+        awaited_.front().request.verb != request.verb || awaited_.front().request.number != request.number)
+      throw Violation("a reply that is not next: " + request.key + " " + std::to_string(request.number));
+    const Awaited awaited = awaited_.front();
+    awaited_.pop_front();
+    check(awaited, reply);
+    failed_ = failed_ || reply.outcome != Reply::Outcome::kDone;
+    if (!awaited_.empty()) return;
+    changing_ = false;
+    again(failed_ ? 2ms : 50us);
+  }
+
+  void check(const Awaited& awaited, const Reply& reply) {
+    const Request& request = awaited.request;
+    const Seconds now = cluster_.seconds();
+    const auto shown = [&] {
+      cluster_.book.shown(request.key, awaited.question, done_[request.key], reply.content, now, node_, [&] {
+        return node_ + ", asked at " + stamp(awaited.asked) + ", answered at " + stamp(world_.now());
+      });
+    };
+    switch (reply.outcome) {
+      case Reply::Outcome::kUnknown:
+        if (request.changes()) cluster_.book.unknown(request, now);
+        return;
+      case Reply::Outcome::kRefused:
+      case Reply::Outcome::kNotDone:
+        if (request.changes()) cluster_.book.not_done(request);
+        return;
+      case Reply::Outcome::kDone:
+        if (!request.changes()) return shown();
+        cluster_.book.done(request, {reply.found, reply.term, reply.version}, now);
+        done_[request.key] = request.number;
+        // A touch shows what it has touched.
+        if (request.verb == Verb::kTouch && reply.found) shown();
+        return;
+    }
+  }
+
+  Load& load_;
+  Cluster& cluster_;
+  World& world_;
+  const LoadOptions& options_;
+  std::vector<std::string> keys_;
+  std::string node_;                                                // asked last
+  std::map<std::string, std::shared_ptr<Connection>> connections_;  // by node
+  std::deque<Awaited> awaited_;
+  std::map<std::string, std::uint64_t> done_;  // the latest change of a key among those that were asked together
+  bool changing_ = false;
+  bool failed_ = false;
+};
+
+Load::Load(Cluster& cluster, const LoadOptions& options) : cluster_(cluster), options_(options) {
+  for (std::size_t i = 0; i < options.clients; ++i)
+    clients_.push_back(std::make_unique<Client>(*this, std::string(1, static_cast<char>('k' + i))));
+  for (auto& client : clients_) client->step();
+  if (options.flushes) flush_later();
+}
+
+Load::~Load() = default;
+
+void Load::pause(Micros time) {
+  paused_until_ = cluster_.world.now() + time;
+}
+
+void Load::end() {
+  ended_ = true;
+  cluster_.await("every request answered", 30s, [&] {
+    return flushes_ == 0 &&
+           std::all_of(clients_.begin(), clients_.end(), [](const auto& each) { return each->idle(); });
+  });
+}
+
+void Load::flush_later() {
+  cluster_.world.after(cluster_.world.delay(300'000us), [this] {
+    flushing_ = !ended_;
+    if (flushing_) flush_when_quiet();
+  });
+}
+
+void Load::flush_when_quiet() {
+  if (std::any_of(clients_.begin(), clients_.end(), [](const auto& each) { return each->changing(); }))
+    return cluster_.world.after(200us, [this] { flush_when_quiet(); }), void();
+  SimNode* const primary = ended_ ? nullptr : cluster_.primary();
+  if (primary != nullptr) return flush(*primary);
+  flushing_ = false;
+  flush_later();
+}
+
+// One request, that is a change of each key.
+void Load::flush(SimNode& primary) {
+  Request request;
+  request.verb = Verb::kFlush;
+  std::vector<Request> changes;
+  for (const std::string& key : cluster_.keys) {
+    request.key = key;
+    cluster_.book.begin(request, cluster_.seconds());
+    changes.push_back(request);
+  }
+  ++flushes_;
+  const auto connection = primary.connect([this, changes](const Request&, const Reply& reply) {
+    for (const Request& change : changes) {
+      if (reply.outcome == Reply::Outcome::kDone)
+        cluster_.book.done(change, {true, reply.term, reply.version}, cluster_.seconds());
+      else if (reply.outcome == Reply::Outcome::kUnknown)
+        cluster_.book.unknown(change, cluster_.seconds());
+      else
+        cluster_.book.not_done(change);
+    }
+    --flushes_;
+    flushing_ = false;
+    flush_later();
+  });
+  primary.send(connection, {request});
+}
+
+}  // namespace lmc::sim
