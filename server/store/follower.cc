@@ -47,6 +47,7 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
   deleted_.clear();
   last_delete_ = {};
   latest_ = {};
+  log_.unsettled().begin(head.version);
   arena_.head().version.store(0, std::memory_order_relaxed);
   return set_head(head);
 }
@@ -245,8 +246,10 @@ void Follower::apply_delete(const RecordHeader& record) {
   last = std::max(last, record.version());
   last_delete_ = std::max(last_delete_, record.version());
   const Index::Found found = index_.find_locked(key, lock.pair());
-  if (!found || arena_.record(found.slot.address()).version() > record.version()) return;
+  if (found && arena_.record(found.slot.address()).version() > record.version()) return;
+  // Also if nothing is there: what was deleted before the index was copied was never found here.
   log_.unsettled().note(key, record.version());
+  if (!found) return;
   index_.erase(found);
   account_dead(arena_, log_, found.slot.address());
 }
@@ -291,7 +294,10 @@ void Follower::evict_item(LogAddress address, const RecordHeader& record) {
   const HashedKey key = index_.hash(record.key());
   const Index::BucketLock lock(index_, key);
   const Index::Found found = index_.find_locked(key, lock.pair());
-  if (!found) return;
+  // The version of the eviction is the head's that it comes with: larger than all that are told.
+  const Version eviction{log_.last_version().value + 1};
+  // It may have been evicted before the index was copied.
+  if (!found) return log_.unsettled().note(key, eviction);
   const LogAddress owner = found.slot.address();
   if (record.kind() == RecordKind::kChunk) {
     const RecordHeader& item = arena_.record(owner);
@@ -302,8 +308,7 @@ void Follower::evict_item(LogAddress address, const RecordHeader& record) {
   } else if (owner != address) {
     return;
   }
-  // The version of the eviction is the head's that it comes with: larger than all that are told.
-  log_.unsettled().note(key, {log_.last_version().value + 1});
+  log_.unsettled().note(key, eviction);
   index_.erase(found);
   account_dead(arena_, log_, owner);
 }

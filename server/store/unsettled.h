@@ -25,6 +25,11 @@ class Unsettled {
     while (present < version.value && !cell.compare_exchange_weak(present, version.value, std::memory_order_release)) {
     }
   }
+  // Any key may have changed last at this version, and none later: of a copy, whose bytes have what was deleted and
+  // touched before it began, and do not say when. Nobody asks meanwhile.
+  void begin(Version version) {
+    for (std::size_t cell = 0; cell < kCells; ++cell) versions_[cell].store(version.value, std::memory_order_release);
+  }
   [[nodiscard]] Version of(const HashedKey& key) const { return {cell_of(key).load(std::memory_order_acquire)}; }
 
  private:
