@@ -19,6 +19,7 @@ enum class Bug : std::uint8_t {
   kLivingWithoutWords,       // what was changed in place while a copy was made is not told with the living items
   kHalfIndex,                // a copy that was lost while it was indexed is gone on with
   kReadsWithoutLease,        // a backup answers though it may have been dropped
+  kBorrowedLease,            // a primary that may not serve renews the leases of its backups
   kServesPastLease,          // a primary answers though it may have been replaced
   kServesOldData,            // a deposed node answers from what it has, before it has joined again
   kTakeoverWithoutFence,     // a new primary does not fence the others

@@ -84,7 +84,7 @@ void Member::pump(bool say_commit) {
   while (shipper_.may_post()) {
     const bool news = shipper_.has_news();
     const TimePoint now = around_.reactor.now();
-    reports_.set_echoing(owner_.may_serve(now));
+    reports_.set_echoing(owner_.may_serve(now) || deliberately(Bug::kBorrowedLease));
     const bool wants_report = !shipper_.report_in_flight() && (say_commit || reports_.due(now));
     if (!news && !wants_report) return;
     shipper_.post(*foreground_, wants_report ? reports_.next(report(), now) : std::string_view{}, now);
