@@ -353,8 +353,9 @@ void Node::promote(bool force, AnswerTo answer) {
   if (takeover_ || promoting_) return answer(refuse("is being promoted already"));
   const bool indexes = standby_ && standby_->state() == Standby::State::kIndexing;
   if ((!applier_.sound() || indexes) && !led_to_) return answer(refuse("has no copy of the group's data"));
+  // An authority that decides for the group may have taken it in without its knowing yet, and is asked below.
   const bool led_last = led_to_ && led_in_ == seen_;
-  if (!force && !view_.has(settings_.address) && !led_last)
+  if (!force && outside_.authority == nullptr && !view_.has(settings_.address) && !led_last)
     return answer(refuse("is not in sync as of epoch " + std::to_string(view_.epoch.value) +
                          ": acknowledged writes would be lost"));
   // Decided before anybody is fenced: who is not to be primary must not disturb the one that is.
