@@ -125,15 +125,15 @@ void Book::settle(Key& key, std::uint64_t number, Seconds now) {
 std::optional<Book::Fit> Book::fit(Key& key, std::uint64_t floor, const Content& content, Seconds from,
                                    Seconds until) const {
   Contents contents;
-  bool by_time = false;
   for (std::uint64_t number = std::min(floor, key.floor()); number <= key.steps.size(); ++number) {
     contents = number <= key.floor() ? key.after[number] : step_on(key.steps[number - 1], contents, until);
     if (number < floor) continue;
     if (contents.contains(content) && (!content || may_live(content, from))) return Fit{number, true};
-    if (!content)
-      for (const Content& each : contents) by_time = by_time || may_be_dead(each, until);
+    if (content) continue;
+    for (const Content& each : contents)
+      if (may_be_dead(each, until)) return Fit{number, false};
   }
-  return by_time ? std::optional(Fit{floor, false}) : std::nullopt;
+  return std::nullopt;
 }
 
 void Book::begin(Request& change, Seconds now) {

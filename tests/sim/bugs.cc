@@ -62,6 +62,12 @@ const Faults kHasty{.cuts = true, .lasting = true, .impatient = true};
 const Faults kAllHasty{.kills = true, .stops = true, .cuts = true, .breaks = true, .lasting = true, .impatient = true};
 const Faults kAllFull{.kills = true, .stops = true, .cuts = true, .breaks = true, .full = true};
 
+const Faults kAmbush = [] {
+  Faults faults = kAllHasty;
+  faults.ambushes = true;
+  return faults;
+}();
+
 const Hunt kHunts[] = {
     {"early acknowledgement", Bug::kEarlyAcknowledgement, 300, with(kKills)},
     {"uncounted loss", Bug::kUncountedLoss, 500, with(kAll)},
@@ -71,8 +77,11 @@ const Hunt kHunts[] = {
     {"copy without fence", Bug::kCopyWithoutFence, 50, run_joins},
     {"living without words", Bug::kLivingWithoutWords, 100, run_joins},
     {"reads without lease", Bug::kReadsWithoutLease, 500, with(kCuts)},
+    {"borrowed lease", Bug::kBorrowedLease, 100, run_parted},
     {"serves past lease", Bug::kServesPastLease, 500, with(kHasty)},
     {"half an index", Bug::kHalfIndex, 700, with(kAllHasty)},
+    {"early in sync", Bug::kEarlyInSync, 500, with(kAmbush)},
+    {"takeover without patience", Bug::kTakeoverWithoutPatience, 300, with(kAmbush)},
     {"serves old data", Bug::kServesOldData, 500, with(kAll)},
     {"takeover without fence", Bug::kTakeoverWithoutFence, 500, with(kAll)},
     {"uncommitted answers", Bug::kUncommittedAnswers, 500, with(kAll)},

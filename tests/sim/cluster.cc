@@ -1,5 +1,6 @@
 #include "cluster.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iostream>
 
@@ -69,16 +70,26 @@ bool Authorities::allows(const replication::GroupView& next) const {
   if (view_.primary.empty()) return true;
   if (next.epoch <= view_.epoch) return false;
   if (next.primary == view_.primary) return true;
-  // Nobody enters the set by a change of primary.
-  for (const std::string& address : next.in_sync)
-    if (!view_.has(address)) return false;
-  return view_.has(next.primary);
+  // Nobody enters the set by a change of primary, and who begins one must know everybody who is in it.
+  const auto everybody = [](const replication::GroupView& view) {
+    std::set<std::string> all(view.in_sync.begin(), view.in_sync.end());
+    all.insert(view.primary);
+    return all;
+  };
+  const std::set<std::string> present = everybody(view_);
+  const std::set<std::string> wanted = everybody(next);
+  const bool begins_term = next.epoch.value % replication::kEpochsOfTerm == 0;
+  return begins_term ? wanted == present : std::includes(present.begin(), present.end(), wanted.begin(), wanted.end());
 }
 
 void Authorities::propose(const replication::GroupView& next, replication::Authority::Decided done) {
+  pending_.push_back(next);
+  watcher_(next, false);
   world_.after(world_.delay(100us), [this, next, done = std::move(done)] {
+    std::erase(pending_, next);
     const bool agreed = allows(next);
     if (agreed) view_ = next;
+    if (agreed) watcher_(next, true);
     world_.after(world_.delay(100us), [done, agreed, current = view_] { done(agreed, current); });
   });
 }
@@ -242,6 +253,7 @@ void SimNode::flush(Connection& connection) {
 }
 
 void SimNode::release() {
+  std::erase_if(connections_, [](const auto& connection) { return connection->closed(); });
   for (const auto& connection : connections_) flush(*connection);
 }
 
@@ -325,6 +337,10 @@ void Cluster::await(const std::string& what, Micros most, const std::function<bo
     }
     if (!world.run_for(1ms)) throw Violation("too much happens: " + what);
   }
+}
+
+void Cluster::await_in_sync(std::size_t backups) {
+  await("a group", 5s, [&] { return authorities.view().in_sync.size() == backups; });
 }
 
 void Cluster::await_all_in_sync(std::size_t backups, Micros most) {

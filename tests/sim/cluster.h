@@ -18,6 +18,8 @@
 
 namespace lmc::sim {
 
+// All nodes that there may be.
+inline const std::vector<std::string> kNodes{"a:1", "b:1", "c:1"};
 // What the network calls the authority, where it is cut off from a node.
 inline const std::string kAuthority = "authority";
 
@@ -28,11 +30,18 @@ class Authorities {
   explicit Authorities(World& world) : world_(world) {}
   [[nodiscard]] const replication::GroupView& view() const { return view_; }
   [[nodiscard]] bool allows(const replication::GroupView& next) const;
+  // What it may agree to in a moment.
+  [[nodiscard]] const std::vector<replication::GroupView>& pending() const { return pending_; }
   void propose(const replication::GroupView& next, replication::Authority::Decided done);
+  // Told of whatever is proposed, and of what is decided.
+  using Watcher = std::function<void(const replication::GroupView& next, bool decided)>;
+  void watch(Watcher watcher) { watcher_ = std::move(watcher); }
 
  private:
   World& world_;
   replication::GroupView view_;
+  std::vector<replication::GroupView> pending_;
+  Watcher watcher_ = [](const replication::GroupView&, bool) {};
 };
 
 struct ClusterOptions {
@@ -65,6 +74,9 @@ class Connection {
   using OnReply = std::function<void(const Request&, const Reply&)>;
   explicit Connection(OnReply on_reply) : on_reply_(std::move(on_reply)) {}
   [[nodiscard]] bool closed() const { return closed_; }
+  [[nodiscard]] bool all_begun() const { return asked_.empty(); }
+  // By the client: nothing is answered any more.
+  void give_up() { closed_ = true; }
 
  private:
   friend class SimNode;
@@ -153,6 +165,8 @@ class Cluster {
   void say(const std::string& line) const;
   // Runs until the condition holds; a violation with `what` if it does not within the time.
   void await(const std::string& what, Micros most, const std::function<bool()>& condition);
+  // The authority's set has so many backups.
+  void await_in_sync(std::size_t backups);
   // Every node of the group is in sync and has everything.
   void await_all_in_sync(std::size_t backups, Micros most = 30s);
   // All in-sync nodes hold the same: the same bytes of log, and the same answers for these keys.

@@ -6,6 +6,8 @@ namespace lmc::sim {
 
 namespace {
 
+// Until a client gives up, and asks elsewhere.
+constexpr Micros kPatience = 20ms;
 constexpr Seconds kFarAway = 10'000'000;
 
 std::string stamp(TimePoint at) {
@@ -50,8 +52,9 @@ class Client {
     node_ = node.address();
     std::shared_ptr<Connection>& connection = connections_[node_];
     if (!connection || connection->closed())
-      connection = node.connect(
-          [this, to = node_](const Request& request, const Reply& reply) { on_reply(to, request, reply); });
+      connection = node.connect([this, number = ++connected_, to = node_](const Request& request, const Reply& reply) {
+        if (number > given_up_[to]) on_reply(to, request, reply);
+      });
     const bool at_primary = node.node().role() == replication::Role::kPrimary;
     std::vector<Request> requests;
     done_.clear();
@@ -69,6 +72,20 @@ class Client {
       requests.push_back(request);
     }
     node.send(connection, requests);
+    world_.after(kPatience, [this, asked = ++asked_, connection] { lose_patience(asked, connection); });
+  }
+
+  // What has not been begun may yet be done, after anything that is asked elsewhere meanwhile: that is waited for.
+  void lose_patience(std::uint64_t asked, const std::shared_ptr<Connection>& connection) {
+    if (asked != asked_ || awaited_.empty()) return;
+    if (changing_ && !connection->all_begun())
+      return world_.after(kPatience, [this, asked, connection] { lose_patience(asked, connection); }), void();
+    connection->give_up();
+    given_up_[node_] = connected_;
+    for (const Awaited& each : std::exchange(awaited_, {}))
+      if (each.request.changes()) cluster_.book.unknown(each.request, cluster_.seconds());
+    changing_ = false;
+    again(1ms);
   }
 
   Request draw_change(const std::string& key) {
@@ -150,6 +167,9 @@ class Client {
   std::vector<std::string> keys_;
   std::string node_;                                                // asked last
   std::map<std::string, std::shared_ptr<Connection>> connections_;  // by node
+  std::uint64_t connected_ = 0;
+  std::map<std::string, std::uint64_t> given_up_;  // connections up to this one, by node
+  std::uint64_t asked_ = 0;
   std::deque<Awaited> awaited_;
   std::map<std::string, std::uint64_t> done_;  // the latest change of a key among those that were asked together
   bool changing_ = false;

@@ -44,7 +44,4 @@ class Load {
   std::size_t flushes_ = 0;  // of which the answer is awaited
 };
 
-// All nodes that there may be.
-inline const std::vector<std::string> kNodes{"a:1", "b:1", "c:1"};
-
 }  // namespace lmc::sim

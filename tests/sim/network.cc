@@ -342,6 +342,7 @@ std::unique_ptr<Peer> Host::connect(const std::string& address, PeerObserver& ob
     Host* const peer = network.find(address);
     const TimePoint soon = network.world().now() + network.world().delay(50us);
     if (peer == nullptr) return end->go_down(soon, "connection refused", false);
+    if (network.refuses(end->address, address)) return end->go_down(soon, "no way to there", false);
     if (network.is_cut(end->address, address))
       return end->go_down(soon + network.weather().down_after, "no answer", false);
     auto accepted = std::make_shared<PeerEnd>();

@@ -14,7 +14,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -39,10 +38,15 @@ class Network {
 
   void attach(Host& host);
   void detach(Host& host);  // the process ends
-  void cut(const std::string& a, const std::string& b) { cuts_.insert(pair_of(a, b)); }
+  // `refused`: who asks for a connection is told at once that there is no way; else nobody answers.
+  void cut(const std::string& a, const std::string& b, bool refused = false) { cuts_[pair_of(a, b)] = refused; }
   void mend(const std::string& a, const std::string& b) { cuts_.erase(pair_of(a, b)); }
   void mend_all() { cuts_.clear(); }
   [[nodiscard]] bool is_cut(const std::string& a, const std::string& b) const { return cuts_.contains(pair_of(a, b)); }
+  [[nodiscard]] bool refuses(const std::string& a, const std::string& b) const {
+    const auto at = cuts_.find(pair_of(a, b));
+    return at != cuts_.end() && at->second;
+  }
   // A link between these two goes down, though both live.
   void break_links(const std::string& a, const std::string& b);
 
@@ -59,7 +63,7 @@ class Network {
   World& world_;
   Weather weather_;
   std::map<std::string, Host*> hosts_;
-  std::set<std::pair<std::string, std::string>> cuts_;
+  std::map<std::pair<std::string, std::string>, bool> cuts_;
 };
 
 // One process on the network.

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "faults.h"
+
 namespace lmc::sim {
 
 // A group forms under load.
@@ -12,15 +14,9 @@ void run_forming(std::uint64_t seed, bool loud);
 // Backups join while the log is full and is written at full speed.
 void run_joins(std::uint64_t seed, bool loud);
 
-struct Faults {
-  bool kills = false;      // processes end and are started again
-  bool stops = false;      // they stop for a while, and go on
-  bool cuts = false;       // two nodes do not hear each other
-  bool breaks = false;     // links go down
-  bool lasting = false;    // and for so long that leases end meanwhile
-  bool impatient = false;  // the operator promotes though a primary works
-  bool full = false;       // and the log is full, so that items are evicted and segments used again
-};
+// A backup is parted from the others together with the authority, and promoted.
+void run_parted(std::uint64_t seed, bool loud);
+
 // A group under load, an operator who promotes and restarts, and these faults; when they end, everything completes.
 void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults);
 

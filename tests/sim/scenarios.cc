@@ -35,6 +35,10 @@ TEST_CASE("backups join while the log is full and is written at full speed") {
   for_seeds(50, run_joins);
 }
 
+TEST_CASE("a backup is parted from the others together with the authority, and promoted") {
+  for_seeds(100, run_parted);
+}
+
 TEST_CASE("links break") {
   for_seeds(200, [](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, {.breaks = true}); });
 }
@@ -61,6 +65,18 @@ TEST_CASE("everything goes wrong for long, and an operator promotes though a pri
   Faults faults = kAll;
   faults.lasting = faults.impatient = true;
   for_seeds(300, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
+}
+
+TEST_CASE("everything goes wrong whenever the group changes") {
+  Faults faults = kAll;
+  faults.lasting = faults.impatient = faults.ambushes = true;
+  for_seeds(200, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
+}
+
+TEST_CASE("everything goes wrong while the group forms") {
+  Faults faults = kAll;
+  faults.joining = true;
+  for_seeds(200, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
 }
 
 TEST_CASE("everything goes wrong while the log is full") {

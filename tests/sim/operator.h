@@ -1,0 +1,45 @@
+// What an operator does who watches: when there is no primary that does its work, one of the in-sync nodes is promoted;
+// nodes that ended are started again.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "cluster.h"
+
+namespace lmc::sim {
+
+class Operator {
+ public:
+  // `impatient`: promotes now and then though a primary works.
+  Operator(Cluster& cluster, bool impatient) : cluster_(cluster), impatient_(impatient) {}
+  void begin() { look(); }
+  void end() { ended_ = true; }
+  void calm() { impatient_ = false; }
+
+  // Ends the process, unless the last copy of acknowledged writes would go with it.
+  void kill(const std::string& address);
+  void restart(const std::string& address);
+  // One of the in-sync nodes, whatever the primary does.
+  void promote();
+  // The authority's view has changed.
+  void note_set();
+
+ private:
+  // A living process that was in the group's latest set, or its primary, from then on.
+  [[nodiscard]] bool holds(const std::string& address) const;
+  // And will be, whatever is decided about it at this moment.
+  [[nodiscard]] bool will_hold(const std::string& address) const;
+  void look();
+  // Who was fenced by a takeover that came to nothing waits to be told whom to follow.
+  void add_lost(SimNode& primary);
+
+  Cluster& cluster_;
+  bool impatient_;
+  bool ended_ = false;
+  unsigned missing_ = 0;
+  std::map<std::string, replication::Epoch> restarted_;
+  std::map<std::string, replication::Epoch> since_;  // the first epoch of which the set has had it throughout
+};
+
+}  // namespace lmc::sim
