@@ -79,7 +79,7 @@ const Hunt kHunts[] = {
     {"reads without lease", Bug::kReadsWithoutLease, 500, with(kCuts)},
     {"borrowed lease", Bug::kBorrowedLease, 100, run_parted},
     {"serves past lease", Bug::kServesPastLease, 500, with(kHasty)},
-    {"half an index", Bug::kHalfIndex, 700, with(kAllHasty)},
+    {"half an index", Bug::kHalfIndex, 2000, with(kAllHasty)},
     {"early in sync", Bug::kEarlyInSync, 500, with(kAmbush)},
     {"takeover without patience", Bug::kTakeoverWithoutPatience, 300, with(kAmbush)},
     {"serves old data", Bug::kServesOldData, 500, with(kAll)},
