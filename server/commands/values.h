@@ -14,10 +14,16 @@ namespace lmc::commands {
   return item.contiguous() && item.value().size() < kPinnedValueBytes;
 }
 
-// A value that is not copied: its pieces, pinned. Header and line end are the caller's.
+// A value that is not copied with its header: its pieces, pinned. Header and line end are the caller's. In a copy of
+// another store nothing is pinned, because that one would wait for a client of this one's that does not read.
 inline void append_pieces(Context& context, const store::ItemView& item) {
-  item.for_each_piece(
-      [&context](std::string_view piece) { context.replies.append_pinned(context.session.pin(piece), piece); });
+  const bool pins = context.session.may_pin();
+  item.for_each_piece([&context, pins](std::string_view piece) {
+    if (pins)
+      context.replies.append_pinned(context.session.pin(piece), piece);
+    else
+      context.replies.append(piece);
+  });
 }
 
 }  // namespace lmc::commands

@@ -149,6 +149,10 @@ void Session::record_access(const ItemView& item) {
   (void)record.replace_access(word, access.packed());
 }
 
+bool Session::may_pin() const {
+  return !state_->parts.following.load(std::memory_order_relaxed);
+}
+
 SegmentPin Session::pin(std::string_view piece) {
   if (piece.empty()) return {};  // it may lie behind its segment's last byte, and nobody will read it
   Store::Parts& parts = state_->parts;
@@ -208,8 +212,10 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
     if (outcome == Log::Claimed::kTaken) return true;
     const std::uint32_t claimed = parts.log.claimed_segments();
     const std::uint32_t coming = parts.log.free_segments() + parts.log.retired_segments();
-    const bool patient = coming >= needed + claimed && patience > 0;
-    if (patient) --patience;
+    // What waits for followers comes, at the latest when who does not answer is given up: nothing more is to go for it.
+    const bool followed = parts.log.announcing();
+    const bool patient = coming >= needed + claimed && (patience > 0 || followed);
+    if (patient && !followed) --patience;
     if (outcome == Log::Claimed::kBehind || patient || needed + claimed + kNeverFree > parts.log.usable_segments()) {
       ++waits;
       wait_for_others(waits);

@@ -202,6 +202,8 @@ class Session {
   void forget_dependency();
   // Counts an access: frequency, last access time, fetched.
   void record_access(const ItemView& item);
+  // False while the store follows another one, which would have to wait for the pin's end.
+  [[nodiscard]] bool may_pin() const;
   // Keeps the segment behind a piece of an item's value; see SegmentPin.
   [[nodiscard]] SegmentPin pin(std::string_view piece);
 
