@@ -50,7 +50,6 @@ Leader::~Leader() {
 }
 
 void Leader::end() {
-  ended_ = true;
   *alive_ = false;
   ticker_->cancel();
   linger_->cancel();
@@ -123,7 +122,7 @@ void Leader::append_head(const Head& head) {
 }
 
 void Leader::announce_all(const Member* except) {
-  if (ended_) return;
+  if (ended()) return;
   wants_collect_ = false;
   for (;;) {
     if (!make_ring_room(except)) {
@@ -146,7 +145,7 @@ void Leader::collect() {
   const Sequence before = ledger_.last();
   announce_all(nullptr);
   update_commit();
-  if (ended_) return;
+  if (ended()) return;
   if (around_.settings.ack == Ack::kNone && ledger_.last() != before && !lingers_) {
     // Nobody waits for it: what comes in a while goes together, for much less.
     lingers_ = true;
@@ -162,7 +161,7 @@ void Leader::on_linger_over() {
 
 // First the bell, then the look at the log: see Serving.
 void Leader::on_batch_landed() {
-  if (lingers_ || ended_) return;
+  if (lingers_ || ended()) return;
   around_.serving.set_wants_bell(true);
   if (!deliberately(Bug::kLostBell)) collect();
 }
@@ -173,7 +172,7 @@ bool Leader::copying() const {
 }
 
 void Leader::update_bell() {
-  if (ended_) return;
+  if (ended()) return;
   bool ships = false;
   bool may_post = false;
   for (const auto& member : members_) {
@@ -246,7 +245,7 @@ Sequence Leader::landed_where_it_counts() const {
 }
 
 void Leader::update_commit() {
-  if (ended_) return;
+  if (ended()) return;
   const Version before = committed_;
   if (counted_.empty() || around_.settings.ack == Ack::kNone) {
     heads_.clear();
@@ -264,7 +263,7 @@ void Leader::update_commit() {
 }
 
 void Leader::update_lease() {
-  if (ended_) return;
+  if (ended()) return;
   TimePoint until = TimePoint::max();
   for (const std::string& address : counted_) {
     const Member* member = find(address);
@@ -280,7 +279,7 @@ void Leader::update_lease() {
 }
 
 void Leader::update_readers() {
-  if (ended_) return;
+  if (ended()) return;
   Sequence past = ledger_.last();
   for (const auto& member : members_)
     if (const auto readers = member->readers_past()) past = std::min(past, *readers);
@@ -308,15 +307,15 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
     old->end();
     on_lost(*old, "it joins anew", true);
   }
-  if (!ended_ && proposing_ && counts(join.address) && !continues) return "the in-sync set is being decided";
-  if (!ended_ && counts(join.address) && !continues) {
+  if (!ended() && counts(join.address) && !continues) {
+    if (proposing_) return "the in-sync set is being decided";
     // It counts as one that has everything: before it forgets what it has it must be out of the set. Note "leave before
     // forgetting".
     absent_[join.address] = {{}, ledger_.last()};
     change_set();
     if (view_.in_set(join.address)) return "has to leave the in-sync set first";
   }
-  if (ended_) return "not the primary any more";
+  if (ended()) return "not the primary any more";
   const bool in_sync = continues && view_.in_set(join.address);
   if (in_sync) absent_.erase(join.address);
   MemberOwner& self = *this;
@@ -398,7 +397,7 @@ void Leader::tick() {
   ticker_->set(around_.settings.lease.tick());
   const TimePoint now = around_.reactor.now();
   collect();
-  if (ended_) return;
+  if (ended()) return;
   for (Member* member : all()) member->tick();
   drop_laggards(now);
   update_lease();
@@ -423,7 +422,7 @@ void Leader::drop_laggards(TimePoint now) {
 
 // Proposes the set as it should be, if that is not what it is.
 void Leader::change_set() {
-  if (proposing_ || ended_) return;
+  if (proposing_ || ended()) return;
   GroupView next = view_;
   const TimePoint now = around_.reactor.now();
   std::erase_if(next.in_sync, [&](const std::string& address) {

@@ -123,6 +123,7 @@ class Leader final : MemberOwner {
   [[nodiscard]] Head head() const override { return told_; }
   [[nodiscard]] bool may_serve(TimePoint now) const override { return now < serves_until_; }
 
+  [[nodiscard]] bool ended() const { return !*alive_; }
   void announce_all(const Member* except);
   [[nodiscard]] bool make_ring_room(const Member* except);
   [[nodiscard]] std::uint64_t ring_room() const;
@@ -159,8 +160,7 @@ class Leader final : MemberOwner {
   std::vector<std::string> counted_;          // who is in the set, or may be: in the three above
   bool widened_ = false;  // who was alone in the set when this epoch began has been told that it need not be
   bool proposing_ = false;
-  bool ended_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers of the authority that come too late
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // until end(); answers of the authority may come later
   std::deque<ToldHead> heads_;                                  // not committed
   std::deque<Retirement> retirements_;
   // What was retired up to here may be in use again: no copy from before can be continued. Note "reused room".

@@ -384,21 +384,24 @@ void Node::take_over(bool force, const GroupView& old, const GroupView& intent, 
       surroundings(), intent.epoch, old, until,
       [this, force, old, epoch = intent.epoch, answer](std::vector<FencedNode> fenced, const std::string& refused) {
         graveyard_.bury(std::move(takeover_));
-        if (refused.empty()) return on_fenced(force, old, epoch, std::move(fenced), answer);
-        outside_.owner.on_serving();
-        answer(refuse(refused));
+        if (refused.empty())
+          on_fenced(force, old, epoch, std::move(fenced), answer);
+        else
+          give_up(answer, refused);
       });
   takeover_->begin();
+}
+
+// The takeover; its clients stay no longer.
+void Node::give_up(const AnswerTo& answer, const std::string& why) {
+  outside_.owner.on_serving();
+  answer(refuse(why));
 }
 
 // Note "members only".
 void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced,
                      const AnswerTo& answer) {
-  const auto give_up = [this, answer](const std::string& why) {
-    outside_.owner.on_serving();
-    answer(refuse(why));
-  };
-  if (seen_ != epoch || role_ != Role::kNone) return give_up("another epoch has begun meanwhile");
+  if (seen_ != epoch || role_ != Role::kNone) return give_up(answer, "another epoch has begun meanwhile");
   const Position own = led_to_ ? *led_to_ : applier_.position();
   GroupView next{{epoch.value + 1}, settings_.address, {}};
   std::map<std::string, Sequence> positions;
@@ -409,14 +412,14 @@ void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<
       positions[node.address] = node.position.sequence;
     }
     if (node.position.sequence > own.sequence && settings_.ack != Ack::kAll && !force)
-      return give_up(node.address + " has more of the log (" + describe_position(true, node.position) + " there, " +
-                     describe_position(true, own) + " here): promote that one, or force");
+      return give_up(answer, node.address + " has more of the log (" + describe_position(true, node.position) +
+                                 " there, " + describe_position(true, own) + " here): promote that one, or force");
   }
   know(old);
-  authority_.propose(next, [this, alive = alive_, next, positions, answer, give_up](bool agreed, const GroupView&) {
+  authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, const GroupView&) {
     if (!*alive) return;
-    if (!agreed) return give_up("the group's authority does not agree");
-    if (seen_ > next.epoch || role_ != Role::kNone) return give_up("another epoch has begun meanwhile");
+    if (!agreed) return give_up(answer, "the group's authority does not agree");
+    if (seen_ > next.epoch || role_ != Role::kNone) return give_up(answer, "another epoch has begun meanwhile");
     lead(next, positions);
     answer({true, "primary of epoch " + std::to_string(next.epoch.value)});
   });

@@ -146,6 +146,7 @@ class Node final : LeaderOwner, StandbyOwner {
 
   void promote(bool force, AnswerTo answer);
   void take_over(bool force, const GroupView& old, const GroupView& intent, const AnswerTo& answer);
+  void give_up(const AnswerTo& answer, const std::string& why);
   void on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced, const AnswerTo& answer);
   void demote(AnswerTo answer);
   [[nodiscard]] Answer fence(Epoch epoch);

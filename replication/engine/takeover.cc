@@ -58,8 +58,9 @@ void Takeover::on_answer(const std::string& address, const std::optional<Answer>
     fenced_.push_back(*node);
   } else {
     backup_unfenced_ = backup_unfenced_ || address != old_.primary;
-    if (answer) refused_ = address + " is not fenced: " + answer->text;
-    around_.say(address + " is not fenced: " + (answer ? answer->text : std::string(why_none)));
+    const std::string unfenced = address + " is not fenced: " + (answer ? answer->text : std::string(why_none));
+    if (answer) refused_ = unfenced;
+    around_.say(unfenced);
   }
   check();
 }
