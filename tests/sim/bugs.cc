@@ -21,11 +21,6 @@ namespace lmc::sim {
 namespace {
 
 using replication::Bug;
-using Scenario = std::function<void(std::uint64_t seed, bool loud)>;
-
-Scenario with(const Faults& faults) {
-  return [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); };
-}
 
 constexpr int kFound = 3;
 
@@ -57,16 +52,7 @@ struct Hunt {
 
 const Faults kKills{.kills = true};
 const Faults kCuts{.cuts = true};
-const Faults kAll{.kills = true, .stops = true, .cuts = true, .breaks = true};
 const Faults kHasty{.cuts = true, .lasting = true, .impatient = true};
-const Faults kAllHasty{.kills = true, .stops = true, .cuts = true, .breaks = true, .lasting = true, .impatient = true};
-const Faults kAllFull{.kills = true, .stops = true, .cuts = true, .breaks = true, .full = true};
-
-const Faults kAmbush = [] {
-  Faults faults = kAllHasty;
-  faults.ambushes = true;
-  return faults;
-}();
 
 const Hunt kHunts[] = {
     {"early acknowledgement", Bug::kEarlyAcknowledgement, 300, with(kKills)},

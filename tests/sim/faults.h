@@ -20,6 +20,13 @@ struct Faults {
   bool full = false;       // and the log is full, so that items are evicted and segments used again
 };
 
+inline constexpr Faults kAll{.kills = true, .stops = true, .cuts = true, .breaks = true};
+inline constexpr Faults kAllHasty{
+    .kills = true, .stops = true, .cuts = true, .breaks = true, .lasting = true, .impatient = true};
+inline constexpr Faults kAllFull{.kills = true, .stops = true, .cuts = true, .breaks = true, .full = true};
+inline constexpr Faults kAmbush{
+    .kills = true, .stops = true, .cuts = true, .breaks = true, .lasting = true, .impatient = true, .ambushes = true};
+
 class Harm {
  public:
   Harm(Cluster& cluster, Operator& watcher, const Faults& faults);

@@ -120,4 +120,8 @@ void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults) {
   check_last_values(cluster);
 }
 
+Scenario with(const Faults& faults) {
+  return [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); };
+}
+
 }  // namespace lmc::sim

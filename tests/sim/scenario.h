@@ -4,10 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "faults.h"
 
 namespace lmc::sim {
+
+using Scenario = std::function<void(std::uint64_t seed, bool loud)>;
 
 // A group forms under load.
 void run_forming(std::uint64_t seed, bool loud);
@@ -19,5 +22,6 @@ void run_parted(std::uint64_t seed, bool loud);
 
 // A group under load, an operator who promotes and restarts, and these faults; when they end, everything completes.
 void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults);
+[[nodiscard]] Scenario with(const Faults& faults);
 
 }  // namespace lmc::sim

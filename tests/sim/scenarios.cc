@@ -13,7 +13,7 @@ std::uint64_t env_number(const char* name, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-void for_seeds(std::uint64_t count, const std::function<void(std::uint64_t seed, bool loud)>& run) {
+void for_seeds(std::uint64_t count, const Scenario& run) {
   const std::uint64_t only = env_number("LMC_SIM_SEED", 0);
   const std::uint64_t most = env_number("LMC_SIM_SEEDS", count);
   for (std::uint64_t seed = only == 0 ? 1 : only; seed <= (only == 0 ? most : only); ++seed) {
@@ -40,49 +40,41 @@ TEST_CASE("a backup is parted from the others together with the authority, and p
 }
 
 TEST_CASE("links break") {
-  for_seeds(200, [](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, {.breaks = true}); });
+  for_seeds(200, with({.breaks = true}));
 }
 
 TEST_CASE("processes are stopped and go on") {
-  for_seeds(200, [](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, {.stops = true}); });
+  for_seeds(200, with({.stops = true}));
 }
 
 TEST_CASE("processes end and are started again") {
-  for_seeds(200, [](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, {.kills = true}); });
+  for_seeds(200, with({.kills = true}));
 }
 
 TEST_CASE("the network is cut") {
-  for_seeds(200, [](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, {.cuts = true}); });
+  for_seeds(200, with({.cuts = true}));
 }
 
-constexpr Faults kAll{.kills = true, .stops = true, .cuts = true, .breaks = true};
-
 TEST_CASE("everything goes wrong") {
-  for_seeds(500, [](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, kAll); });
+  for_seeds(500, with(kAll));
 }
 
 TEST_CASE("everything goes wrong for long, and an operator promotes though a primary works") {
-  Faults faults = kAll;
-  faults.lasting = faults.impatient = true;
-  for_seeds(300, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
+  for_seeds(300, with(kAllHasty));
 }
 
 TEST_CASE("everything goes wrong whenever the group changes") {
-  Faults faults = kAll;
-  faults.lasting = faults.impatient = faults.ambushes = true;
-  for_seeds(200, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
+  for_seeds(200, with(kAmbush));
 }
 
 TEST_CASE("everything goes wrong while the group forms") {
   Faults faults = kAll;
   faults.joining = true;
-  for_seeds(200, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
+  for_seeds(200, with(faults));
 }
 
 TEST_CASE("everything goes wrong while the log is full") {
-  Faults faults = kAll;
-  faults.full = true;
-  for_seeds(60, [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); });
+  for_seeds(60, with(kAllFull));
 }
 
 }  // namespace
