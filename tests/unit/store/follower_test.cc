@@ -41,6 +41,14 @@ std::map<std::string, Answer> all_of(Cache& cache) {
   return answers;
 }
 
+void mark(Cache& cache, const std::string& key, bool stale, bool win_sent) {
+  cache.session.begin_turn(cache.now);
+  (void)cache.session.mutate(cache.session.hash(key), 0, [=](Mutation& mutation) {
+    if (mutation.current()) (void)mutation.set_state(stale, win_sent);
+  });
+  cache.session.end_turn();
+}
+
 // Seeded work on a store so small that it evicts, compacts and reuses its segments all the time.
 class Work {
  public:
@@ -56,7 +64,7 @@ class Work {
         (void)cache_.touch(key, {kNow.value + 1000 + static_cast<std::uint32_t>(pick(1000))});
         break;
       case 2:
-        mark(key);
+        mark(cache_, key, pick(2) == 0, pick(2) == 0);
         break;
       case 3:
         if (pick(60) == 0) flush();
@@ -80,13 +88,6 @@ class Work {
     item.client_flags = static_cast<std::uint32_t>(pick(3));
     if (pick(3) == 0) item.expiry = {kNow.value + 100 + static_cast<std::uint32_t>(pick(5000))};
     (void)cache_.set(key, test::patterned(bytes, random_()), item);
-  }
-  void mark(const std::string& key) {
-    cache_.session.begin_turn(cache_.now);
-    (void)cache_.session.mutate(cache_.session.hash(key), 0, [this](Mutation& mutation) {
-      if (mutation.current()) (void)mutation.set_state(pick(2) == 0, pick(2) == 0);
-    });
-    cache_.session.end_turn();
   }
   void flush() {
     cache_.session.begin_turn(cache_.now);
@@ -125,6 +126,13 @@ void announce_to(Cache& original, std::vector<Copy*> copies, std::size_t most) {
 // A mutation that waits for room is in the way of nobody but this one thread: so the copy hears of news from within.
 void start(Cache& original, Copy& copy) {
   original.store.begin_announcing([&original, &copy] { announce_to(original, {&copy}, 1000); });
+  REQUIRE(copy.join().empty());
+}
+
+// With bytes from before; living items and changes are still to come.
+void join_late(Cache& original, Copy& copy) {
+  std::vector<Change> nobody;
+  copy.set_head(original.store.announce(1000, nobody));
   REQUIRE(copy.join().empty());
 }
 
@@ -201,9 +209,7 @@ TEST_CASE("a copy that joins in the middle, while everything goes on, ends with 
     original.store.begin_announcing([&] {
       if (joined) announce_to(original, {&copy}, 1000);
     });
-    std::vector<Change> nobody;
-    copy.set_head(original.store.announce(1000, nobody));
-    REQUIRE(copy.join().empty());
+    join_late(original, copy);
     joined = true;
 
     std::mt19937_64 random(seed);
@@ -227,25 +233,16 @@ TEST_CASE("what is changed in place while a copy joins is not lost") {
   for (unsigned i = 0; i < 1000; ++i) (void)original.set("key" + std::to_string(i), "value");
   Copy copy(original.store, test::options_of(kMemory));
   original.store.begin_announcing([] {});
-  std::vector<Change> nobody;
-  copy.set_head(original.store.announce(1000, nobody));
-  REQUIRE(copy.join().empty());
+  join_late(original, copy);
 
   // Applied in vain: the copy knows no item yet.
-  const auto change_all = [&original] {
-    for (unsigned i = 0; i < 1000; ++i) {
-      const std::string key = "key" + std::to_string(i);
-      if (i % 2 == 0) {
-        REQUIRE(original.touch(key, test::later(1000 + i)) == MutateResult::kDone);
-      } else {
-        original.session.begin_turn(original.now);
-        (void)original.session.mutate(original.session.hash(key), 0,
-                                      [i](Mutation& mutation) { (void)mutation.set_state(true, i % 3 == 0); });
-        original.session.end_turn();
-      }
-    }
-  };
-  change_all();
+  for (unsigned i = 0; i < 1000; ++i) {
+    const std::string key = "key" + std::to_string(i);
+    if (i % 2 == 0)
+      REQUIRE(original.touch(key, test::later(1000 + i)) == MutateResult::kDone);
+    else
+      mark(original, key, true, i % 3 == 0);
+  }
   announce_to(original, {&copy}, 10'000);
 
   Session scanning(original.store);
