@@ -176,6 +176,7 @@ def join(context):
                 during = context.generator.run(group, [*load, measured + 1])
                 if measured == 0 or watcher.is_alive():  # a run that was mostly after the join says nothing of it
                     table.add("p99", "logmemcached", during["latency_us"]["all"]["p99"])
+                    context.note_noise(table, "p99", during)
                     measured += 1
             watcher.join()
             sent, took = max((value for key, value in seen.items() if key != "done"), default=(0, 1))
