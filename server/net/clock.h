@@ -1,7 +1,9 @@
 // The server's clock: seconds since 1970 that never jump.
 //
 // The wall clock is read once, at the start; from then on the kernel's monotonic clock is added to it, so an operator
-// who sets the time makes no item expire. debugtime (a test hook) can shift the clock and stop it.
+// who sets the time makes no item expire. Its seconds begin when the wall clock's do, so that a server that takes up
+// its predecessor's items does not see an earlier second than that one saw. debugtime (a test hook) can shift it and
+// stop it.
 //
 // Threads: every method from any thread. Cost of now(): one vdso call and one atomic load, no system call.
 #pragma once
@@ -26,10 +28,12 @@ class Clock {
   void pause(bool paused);
 
  private:
-  [[nodiscard]] static std::int64_t monotonic_seconds();
+  // Seconds since the start, or rather since the second began in which that was.
+  [[nodiscard]] std::int64_t elapsed_s() const;
 
   std::uint32_t started_unix_;
-  std::int64_t started_monotonic_s_;
+  std::int64_t started_monotonic_s_;   // the monotonic clock when the second started_unix_ began: so many seconds and
+  std::int64_t started_monotonic_ns_;  // [0, 10^9)
   std::mutex changing_;
   // Written under changing_, read by every worker each turn. Relaxed: nothing else is published with them.
   std::atomic<std::int64_t> shift_s_{0};
