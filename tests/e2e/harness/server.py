@@ -1,7 +1,8 @@
 """A server process: started on an address nobody else has, found ready by connecting, ended by its process id only."""
 
+import contextlib
+import fcntl
 import os
-import random
 import shutil
 import signal
 import socket
@@ -19,17 +20,49 @@ class ServerFailed(Exception):
     """The server did not start, did not stop, or ended badly. The message carries what it printed."""
 
 
-def free_port():
-    """A TCP port that nobody listens on now: below the kernel's own range, so no outgoing connection can take it."""
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+class _Ports:
+    """Ports that no other test takes: a range for each process, its own while it holds the lock of a file.
+
+    Below the kernel's range for outgoing connections, so that none of these can be in the way either.
+    """
+
+    _FIRST, _RANGES, _SIZE = 20000, 120, 100
+
+    def __init__(self):
+        self._lock = None
+        self._first = None
+        self._next = 0
+
+    def take(self):
+        """A port of this process's range that nobody listens on now; each of them in turn."""
+        if self._lock is None:
+            self._claim()
+        for _ in range(self._SIZE):
+            port = self._first + self._next % self._SIZE
+            self._next += 1
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with contextlib.suppress(OSError):
+                    probe.bind(("127.0.0.1", port))
+                    return port
+        raise ServerFailed("others listen on every port that these tests may use")
+
+    def _claim(self):
+        directory = os.path.join(tempfile.gettempdir(), f"lmc-e2e-ports-{os.getuid()}")
+        os.makedirs(directory, exist_ok=True)
+        for number in range(self._RANGES):
+            lock = open(os.path.join(directory, str(number)), "w")
             try:
-                probe.bind(("127.0.0.1", port))
-                return port
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
+                lock.close()
                 continue
+            self._lock, self._first = lock, self._FIRST + number * self._SIZE
+            return
+        raise ServerFailed(f"{self._RANGES} other processes hold the ports for tests ({directory})")
+
+
+free_port = _Ports().take
 
 
 def poll(condition, what, within=10):
