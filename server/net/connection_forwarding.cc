@@ -27,7 +27,10 @@ void Connection::forward(Bench& bench, Batch batch, std::size_t first) {
   }
   needed_ = searched_ = 0;  // what is left is parsed again when it may be executed
   set_state(ConnectionState::kForwarding);
-  if (out.requests == 0) return forwarded_.wait_for_room();
+  if (out.requests == 0) {
+    bench.forwarding->wait(client_.id);
+    return forwarded_.wait_for_room();
+  }
   forwarded_.sent();
   bench.forwarding->send(std::move(out));
 }
@@ -44,7 +47,7 @@ bool Connection::gather(const Bench& bench, const Batch& batch, std::size_t firs
     const Request& request = bench.requests[i];
     const std::size_t bytes = out.bytes.size() + bench.ends[i] - end;
     const bool joins = commands::effect_of(request.command) == commands::Effect::kChange && bytes <= kForwardBatchBytes;
-    goes_on = (out.bytes.empty() || joins) && bench.forwarding->has_room(bytes);
+    goes_on = (out.bytes.empty() || joins) && bench.forwarding->has_room(client_.id, bytes);
     if (!goes_on) break;
     forwarded_.add(request);
     ++out.requests;
@@ -76,6 +79,7 @@ void Connection::take_answer(const ForwardAnswer& answer) {
 }
 
 void Connection::resume(const Bench& bench) {
+  if (forwarded_.without_room()) bench.forwarding->stop_waiting(client_.id);  // and waits again, if it must
   if (!forwarded_.resume(bench.replicator->committed())) return;
   set_state(swallow_ > 0 ? ConnectionState::kSwallowing : ConnectionState::kReading);
 }

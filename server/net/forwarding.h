@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -65,9 +66,21 @@ class Forwarding {
  public:
   Forwarding(Replicator& replicator, unsigned worker) : replicator_(replicator), worker_(worker) {}
 
-  // Whether a batch of so many bytes may be sent now: any, if there is no other.
-  [[nodiscard]] bool has_room(std::size_t bytes) const {
+  // Whether a batch of so many bytes may be sent now: any, if there is no other; none, while another connection waits
+  // for room: one that needs much would never have it else.
+  [[nodiscard]] bool has_room(commands::ConnectionId connection, std::size_t bytes) const {
+    if (waits_.has_value() && *waits_ != connection) return false;
     return bytes_ == 0 || (bytes <= kForwardedBytes && bytes_ <= kForwardedBytes - bytes);
+  }
+  // There was no room for it. The first to say so is the first to be let in.
+  void wait(commands::ConnectionId connection) {
+    if (!waits_.has_value()) waits_ = connection;
+  }
+  // It waits no more. True: others may have room now.
+  bool stop_waiting(commands::ConnectionId connection) {
+    if (waits_ != connection) return false;
+    waits_.reset();
+    return true;
   }
   void send(ForwardBatch batch);
   // A batch of this connection was answered. False: none was under way.
@@ -76,7 +89,8 @@ class Forwarding {
  private:
   Replicator& replicator_;
   const unsigned worker_;
-  std::size_t bytes_ = 0;  // under way
+  std::size_t bytes_ = 0;                        // under way
+  std::optional<commands::ConnectionId> waits_;  // for room, for longest
   // Bytes by connection; also of those that are gone meanwhile.
   std::unordered_map<std::uint64_t, std::size_t> under_way_;
 };

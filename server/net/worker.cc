@@ -272,7 +272,7 @@ void Worker::close(Entry& entry, std::string_view reason) {
   announce_end(entry, reason);
   if (entry.waiting) std::erase(waiting_, &entry);
   if (entry.held) std::erase(held_, &entry);
-  if (entry.without_room) std::erase(without_room_, &entry);
+  if (entry.without_room) leave_without_room(entry);
   if (!forwarded_.empty()) forwarded_.erase(entry.connection.id().value);
   if (entry.queued) std::replace(ready_.begin(), ready_.end(), &entry, static_cast<Entry*>(nullptr));
   entry.connection.close(bench_);

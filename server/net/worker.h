@@ -131,6 +131,8 @@ class Worker {
   void touch_held();
   void close_unsettled();
   void await_primary(Entry& entry);
+  void wake_without_room();
+  void leave_without_room(Entry& entry);
   void take_answer(const ForwardAnswer& answer);
 
   static void on_readable(evutil_socket_t, short, void* entry);

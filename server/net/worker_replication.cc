@@ -71,13 +71,23 @@ void Worker::await_primary(Entry& entry) {
   if (forwarded.without_room() && !std::exchange(entry.without_room, true)) without_room_.push_back(&entry);
 }
 
-void Worker::take_answer(const ForwardAnswer& answer) {
-  if (!forwarding_.has_value() || !forwarding_->answered(answer.connection)) return;
+// In the order in which they began to wait.
+void Worker::wake_without_room() {
   for (Entry* entry : without_room_) {
     entry->without_room = false;
     make_ready(*entry);
   }
   without_room_.clear();
+}
+
+void Worker::leave_without_room(Entry& entry) {
+  std::erase(without_room_, &entry);
+  if (forwarding_->stop_waiting(entry.connection.id())) wake_without_room();
+}
+
+void Worker::take_answer(const ForwardAnswer& answer) {
+  if (!forwarding_.has_value() || !forwarding_->answered(answer.connection)) return;
+  wake_without_room();
   const auto found = forwarded_.find(answer.connection.value);
   if (found == forwarded_.end()) return;  // the client has gone
   Entry& entry = *found->second;

@@ -239,6 +239,32 @@ TEST_CASE("without room no more is forwarded nor read, until something is answer
   CHECK(backup.batch().bytes == "delete a\r\n");
 }
 
+TEST_CASE("who waits for room is let in before who comes later, however little that one needs") {
+  Backup backup;
+  backup.bench.limits.max_value_bytes = 2 * kForwardedBytes;
+  Pair small(backup, commands::ConnectionId{8});
+  CHECK(small.ask("delete a\r\n").empty());
+  ForwardBatch first = backup.batch();
+
+  Pair large(backup, commands::ConnectionId{9});
+  std::string rest = "set a 0 0 9000000\r\n" + std::string(9'000'000, 'x') + "\r\n";
+  for (int turns = 0; turns < 100000 && !large.connection.forwarded().without_room(); ++turns) {
+    const ssize_t n = rest.empty() ? 0 : ::write(large.client.get(), rest.data(), rest.size());
+    if (n > 0) rest.erase(0, static_cast<std::size_t>(n));
+    static_cast<void>(large.turn());
+  }
+  REQUIRE(large.connection.forwarded().without_room());
+  Pair late(backup, commands::ConnectionId{10});
+  CHECK(late.ask("delete b\r\n").empty());
+  CHECK(late.connection.forwarded().without_room());
+
+  backup.answer(small, Backup::answer_to(first, "NOT_FOUND\r\n"));
+  static_cast<void>(late.go_on());
+  CHECK(late.connection.forwarded().without_room());
+  static_cast<void>(large.go_on());
+  CHECK(backup.batch().bytes.size() > 9'000'000);
+}
+
 TEST_CASE("a set that no item can hold is forwarded without its value, which is discarded here") {
   Backup backup;
   Pair pair(backup);
