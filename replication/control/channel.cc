@@ -75,7 +75,8 @@ void Channel::on_ready(Readiness ready) {
   if (failure_) return;
   if (state_ == State::kConnecting) return on_connected();
   if (ready.writable) flush();
-  if (ready.readable && !failure_) read();
+  tell_room();
+  if (ready.readable && state_ != State::kClosed && !failure_) read();
 }
 
 void Channel::on_connected() {
@@ -135,7 +136,11 @@ void Channel::take_frames() {
 bool Channel::send(std::string_view message) {
   if (state_ == State::kClosed || failure_) return true;  // the observer is about to be told
   if (state_ != State::kUp) return false;
-  if (message.size() > kMaxMessageBytes || out_.size() - sent_ + message.size() > kMaxQueuedBytes) return false;
+  if (message.size() > kMaxMessageBytes) return false;
+  if (queued_bytes() + message.size() > kMaxQueuedBytes) {
+    room_wanted_ = true;
+    return false;
+  }
   writer_->write(out_, message);
   flush();
   return true;
@@ -155,6 +160,12 @@ void Channel::flush() {
     sent_ = 0;
   }
   if (watch_) watch_->want({true, sent_ != out_.size()});
+}
+
+void Channel::tell_room() {
+  if (!room_wanted_ || state_ != State::kUp || failure_ || queued_bytes() > kMaxQueuedBytes / 2) return;
+  room_wanted_ = false;
+  observer_->on_room();
 }
 
 // Told by the timer: fail() may be within a call of the observer's.

@@ -3,7 +3,7 @@
 // Messages travel as frames (frame.h): what is altered, left out, repeated or taken from elsewhere ends the connection.
 //
 // Threads: the reactor's. Limits: a message kMaxMessageBytes; what waits to be sent kMaxQueuedBytes (send() says no,
-// as it does before on_up()).
+// as it does before on_up(); on_room() comes when half of that has gone).
 // Before the handshake is done a peer costs no more than a few hundred bytes and kHandshakeLimit of time.
 #pragma once
 
@@ -46,6 +46,8 @@ class Channel final : public Peer {
   void shake(std::string_view bytes);
   void take_frames();
   void flush();
+  void tell_room();
+  [[nodiscard]] std::size_t queued_bytes() const { return out_.size() - sent_; }
   void fail(std::string cause, bool by_peer);
   void report_failure();
   void drop();
@@ -62,6 +64,7 @@ class Channel final : public Peer {
   bool failed_by_peer_ = false;
   std::string out_;
   std::size_t sent_ = 0;               // bytes of out_
+  bool room_wanted_ = false;           // a message was not taken
   std::optional<FrameWriter> writer_;  // from the handshake on, like reader_
   std::optional<FrameReader> reader_;
 };

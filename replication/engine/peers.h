@@ -16,6 +16,8 @@ class PeerObserver {
   virtual ~PeerObserver() = default;
   virtual void on_up() = 0;  // of a connection made from here; one that came is up
   virtual void on_message(std::string_view message) = 0;
+  // send() had said no, and what waited then has become much less.
+  virtual void on_room() {}
   // `by_peer`: the other end has closed it, in order or by ending.
   virtual void on_down(std::string_view cause, bool by_peer) = 0;
 };

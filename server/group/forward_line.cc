@@ -1,6 +1,7 @@
 #include "server/group/forward_line.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace lmc::group {
@@ -15,19 +16,20 @@ namespace {
 // A batch is kForwardBatchBytes, or one request: a value and what is around it.
 constexpr std::size_t kMostBatchBytes = (std::size_t{1} << 30) + net::kForwardBatchBytes;
 
-enum class Sent { kAll, kNothing, kInPart };
-
-// `message`: without the text, which goes in parts.
+// `message`: without the text, which goes in parts, from `at` on; that is moved behind what the peer takes. True: it
+// took all, and `at` is 0 for the next.
 template <class Message>
-Sent send_in_parts(replication::Peer& peer, Message message, std::string Message::*text, const std::string& whole) {
-  for (std::size_t at = 0;;) {
+bool send_in_parts(replication::Peer& peer, Message message, std::string Message::*text, const std::string& whole,
+                   std::size_t& at) {
+  do {
     const std::size_t size = std::min(kPartBytes, whole.size() - at);
     message.more = at + size != whole.size();
     message.*text = whole.substr(at, size);
-    if (!peer.send(encode_message(message))) return at == 0 ? Sent::kNothing : Sent::kInPart;
+    if (!peer.send(encode_message(message))) return false;
     at += size;
-    if (!message.more) return Sent::kAll;
-  }
+  } while (message.more);
+  at = 0;
+  return true;
 }
 
 }  // namespace
@@ -64,24 +66,18 @@ void ForwardClient::on_up() {
   send_all();
 }
 
-// What does not fit into the connection's queue goes when an answer has come.
+// What the connection does not take goes when it has room.
 void ForwardClient::send_all() {
-  while (!queued_.empty() && send(queued_.front())) {
+  while (!queued_.empty()) {
     ForwardBatch& batch = queued_.front();
+    const Forward message{batch.worker, batch.connection.value, batch.binary, batch.requests, false, {}};
+    if (!send_in_parts(*peer_, message, &Forward::bytes, batch.bytes, begun_bytes_)) return;
     batch.bytes.clear();
     batch.bytes.shrink_to_fit();
     const std::uint64_t connection = batch.connection.value;
     sent_[connection] = std::move(batch);
     queued_.pop_front();
   }
-}
-
-bool ForwardClient::send(const ForwardBatch& batch) {
-  const Forward message{batch.worker, batch.connection.value, batch.binary, batch.requests, false, {}};
-  const Sent sent = send_in_parts(*peer_, message, &Forward::bytes, batch.bytes);
-  // The beginning cannot be taken back: the line ends, and with it what was begun.
-  if (sent == Sent::kInPart) end();
-  return sent == Sent::kAll;
 }
 
 void ForwardClient::on_message(std::string_view message) {
@@ -98,7 +94,6 @@ void ForwardClient::on_message(std::string_view message) {
                       {part->version},
                       std::exchange(replies_, {})});
   sent_.erase(batch);
-  send_all();
 }
 
 void ForwardClient::on_down(std::string_view, bool) {
@@ -109,6 +104,7 @@ void ForwardClient::end() {
   if (peer_) peer_->close();
   graveyard_.bury(std::move(peer_));
   up_ = false;
+  begun_bytes_ = 0;
   replies_.clear();
   for (const auto& [connection, batch] : std::exchange(sent_, {})) answer(batch, ForwardOutcome::kUnknown);
   for (const ForwardBatch& batch : std::exchange(queued_, {})) answer(batch, ForwardOutcome::kNotExecuted);
@@ -132,20 +128,34 @@ class ForwardServer::Line final : public replication::PeerObserver {
     if (server_.executes_()) return server_.network_.execute_forwarded(std::move(batch));
     tell({batch.worker, batch.connection, origin_, ForwardOutcome::kNotExecuted, false, {}, {}});
   }
-  void tell(const ForwardAnswer& answer) {
-    const Forwarded message{answer.worker,
-                            answer.connection.value,
-                            static_cast<std::uint8_t>(answer.outcome),
-                            answer.closes,
-                            answer.version.value,
-                            false,
-                            {}};
-    if (send_in_parts(*peer_, message, &Forwarded::replies, answer.replies) != Sent::kAll) leave();
+  void tell(ForwardAnswer answer) {
+    answers_.push_back(std::move(answer));
+    send_all();
+  }
+  [[nodiscard]] std::size_t unsent_bytes() const {
+    return std::accumulate(answers_.begin(), answers_.end(), std::size_t{0},
+                           [](std::size_t sum, const ForwardAnswer& answer) { return sum + answer.replies.size(); });
   }
 
  private:
   void on_up() override {}
+  void on_room() override { send_all(); }
   void on_down(std::string_view, bool) override { leave(); }
+  void send_all() {
+    for (; !answers_.empty(); answers_.pop_front()) {
+      const ForwardAnswer& answer = answers_.front();
+      const Forwarded message{answer.worker,
+                              answer.connection.value,
+                              static_cast<std::uint8_t>(answer.outcome),
+                              answer.closes,
+                              answer.version.value,
+                              false,
+                              {}};
+      const std::size_t bytes = answer.replies.size();
+      if (!send_in_parts(*peer_, message, &Forwarded::replies, answer.replies, begun_bytes_)) return;
+      server_.sent(origin_, bytes);
+    }
+  }
   void leave() {
     peer_->close();
     server_.forget(origin_);
@@ -154,7 +164,9 @@ class ForwardServer::Line final : public replication::PeerObserver {
   ForwardServer& server_;
   std::uint64_t origin_;
   std::unique_ptr<replication::Peer> peer_;
-  std::string bytes_;  // of a batch in several messages
+  std::string bytes_;                  // of a batch in several messages
+  std::deque<ForwardAnswer> answers_;  // the first perhaps in part
+  std::size_t begun_bytes_ = 0;        // of it, sent
 };
 
 ForwardServer::ForwardServer(replication::Graveyard& graveyard, net::Network& network, std::function<bool()> executes)
@@ -172,7 +184,14 @@ bool ForwardServer::take(std::unique_ptr<replication::Peer>& peer, std::string_v
 
 void ForwardServer::answered(ForwardAnswer answer) {
   const std::lock_guard guard(mutex_);
+  unsent_bytes_[answer.origin] += answer.replies.size();
   answers_.push_back(std::move(answer));
+}
+
+bool ForwardServer::takes_answers(std::uint64_t origin) const {
+  const std::lock_guard guard(mutex_);
+  const auto unsent = unsent_bytes_.find(origin);
+  return unsent == unsent_bytes_.end() || unsent->second < kMostUnsentAnswerBytes;
 }
 
 void ForwardServer::flush() {
@@ -181,13 +200,33 @@ void ForwardServer::flush() {
     const std::lock_guard guard(mutex_);
     answers.swap(answers_);
   }
-  for (const ForwardAnswer& answer : answers)
-    if (const auto line = lines_.find(answer.origin); line != lines_.end()) line->second->tell(answer);
+  for (ForwardAnswer& answer : answers) {
+    const std::uint64_t origin = answer.origin;
+    const auto line = lines_.find(origin);
+    if (line == lines_.end())
+      sent(origin, answer.replies.size());  // to nobody
+    else
+      line->second->tell(std::move(answer));
+  }
+}
+
+void ForwardServer::sent(std::uint64_t origin, std::size_t bytes) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto unsent = unsent_bytes_.find(origin);
+    const bool took = unsent->second < kMostUnsentAnswerBytes;
+    unsent->second -= bytes;
+    const bool takes = unsent->second < kMostUnsentAnswerBytes;
+    if (unsent->second == 0) unsent_bytes_.erase(unsent);
+    if (took || !takes) return;
+  }
+  network_.committed();  // all workers look what they can go on with
 }
 
 void ForwardServer::forget(std::uint64_t origin) {
   const auto line = lines_.find(origin);
   if (line == lines_.end()) return;
+  sent(origin, line->second->unsent_bytes());
   graveyard_.bury(std::move(line->second));
   lines_.erase(line);
 }

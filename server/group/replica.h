@@ -52,6 +52,9 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   [[nodiscard]] bool refuses_writes() const override;
   void forward(net::ForwardBatch batch) override;
   void answered(net::ForwardAnswer answer) override;
+  [[nodiscard]] bool takes_answers(std::uint64_t origin) const override {
+    return forward_server_.takes_answers(origin);
+  }
   [[nodiscard]] net::Replicator::Status status() const override;
 
  private:

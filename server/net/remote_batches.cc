@@ -1,6 +1,7 @@
 #include "server/net/remote_batches.h"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -49,10 +50,30 @@ void RemoteBatches::add(ForwardBatch batch) {
   batches_.push_back(std::move(running));
 }
 
+// Those whose answers there is room for again, behind the others.
+void RemoteBatches::unblock(const Replicator& replicator, bool all) {
+  std::erase_if(blocked_, [&](auto& blocked) {
+    if (!all && !replicator.takes_answers(blocked.first)) return false;
+    std::move(blocked.second.begin(), blocked.second.end(), std::back_inserter(batches_));
+    return true;
+  });
+}
+
+bool RemoteBatches::block_first(const Replicator& replicator) {
+  Running& first = batches_.front();
+  if (first.position > 0) return false;
+  const std::uint64_t origin = first.batch.origin;
+  if (!blocked_.contains(origin) && replicator.takes_answers(origin)) return false;
+  blocked_[origin].push_back(std::move(first));
+  batches_.pop_front();
+  return true;
+}
+
 void RemoteBatches::execute(Bench& bench) {
-  if (batches_.empty()) return;
+  if (batches_.empty() && blocked_.empty()) return;
   const bool elsewhere = bench.replicator->forwards() || bench.replicator->refuses_writes();
-  for (std::size_t executed = 0; !batches_.empty() && executed < kRemoteRequestsPerTurn;) {
+  unblock(*bench.replicator, elsewhere);
+  for (std::size_t executed = 0; runnable() && executed < kRemoteRequestsPerTurn;) {
     Running& first = batches_.front();
     if (elsewhere) {
       first.answer.outcome = ForwardOutcome::kNotExecuted;
@@ -60,6 +81,7 @@ void RemoteBatches::execute(Bench& bench) {
       batches_.pop_front();
       continue;
     }
+    if (block_first(*bench.replicator)) continue;
     const std::uint32_t before = first.executed;
     const Step how = step(bench, first);
     executed += first.executed - before;
@@ -112,6 +134,7 @@ void RemoteBatches::finish(Step how) {
     answer.replies.clear();
     answer.version = {};  // nothing to wait for
   }
+  held_bytes_ += answer.replies.size();
   answers_.push_back(std::move(answer));
 }
 
@@ -120,7 +143,10 @@ void RemoteBatches::answer(Replicator& replicator) {
   const Replicator::Committed committed = replicator.committed();
   const auto waits = [committed](const ForwardAnswer& answer) { return answer.version > committed; };
   const auto ready = std::stable_partition(answers_.begin(), answers_.end(), waits);
-  for (auto answer = ready; answer != answers_.end(); ++answer) replicator.answered(std::move(*answer));
+  for (auto answer = ready; answer != answers_.end(); ++answer) {
+    held_bytes_ -= answer->replies.size();
+    replicator.answered(std::move(*answer));
+  }
   answers_.erase(ready, answers_.end());
 }
 
@@ -132,6 +158,7 @@ void RemoteBatches::fail_uncommitted(Replicator& replicator) {
     replicator.answered(std::move(answer));
   }
   answers_.clear();
+  held_bytes_ = 0;
 }
 
 store::Version RemoteBatches::awaited() const {

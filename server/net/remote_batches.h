@@ -5,12 +5,14 @@
 // be any: a batch that is not what it says, whole requests that change something and as many as announced, is executed
 // up to where that shows, and answered kUnknown.
 //
-// A worker's turn executes about kRemoteRequestsPerTurn of them, so that they do not keep its own clients waiting.
+// A worker's turn executes about kRemoteRequestsPerTurn of them, so that they do not keep its own clients waiting. Who
+// does not take its answers has no more executed until it does (Replicator::takes_answers()); others go on.
 // Threads: the worker's.
 #pragma once
 
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <vector>
 
 #include "server/net/connection.h"
@@ -22,6 +24,8 @@ inline constexpr std::size_t kRemoteRequestsPerTurn = 1024;
 // Replies to one batch beyond what one value may need; a longer answer is not given, and its client loses its
 // connection: a short line can ask for a value any number of times.
 inline constexpr std::size_t kRemoteReplyBytes = std::size_t{16} << 20;
+// Replies that wait for what they depend on: with more, nothing is executed.
+inline constexpr std::size_t kHeldRemoteReplyBytes = std::size_t{8} << 20;
 
 class RemoteBatches {
  public:
@@ -34,7 +38,7 @@ class RemoteBatches {
   void fail_uncommitted(Replicator& replicator);
 
   // There is more to execute.
-  [[nodiscard]] bool runnable() const { return !batches_.empty(); }
+  [[nodiscard]] bool runnable() const { return !batches_.empty() && held_bytes_ < kHeldRemoteReplyBytes; }
   // Answers wait; the version that the first of them to go waits for.
   [[nodiscard]] bool uncommitted() const { return !answers_.empty(); }
   [[nodiscard]] store::Version awaited() const;
@@ -50,9 +54,13 @@ class RemoteBatches {
   [[nodiscard]] static Step step(Bench& bench, Running& running);
   [[nodiscard]] static std::size_t parse(Bench& bench, Running& running);
   void finish(Step how);
+  void unblock(const Replicator& replicator, bool all);
+  [[nodiscard]] bool block_first(const Replicator& replicator);
 
-  std::deque<Running> batches_;         // in order of arrival; only the first is begun
-  std::vector<ForwardAnswer> answers_;  // executed; each waits for its version
+  std::deque<Running> batches_;                           // in order of arrival; only the first is begun
+  std::map<std::uint64_t, std::deque<Running>> blocked_;  // by origin: there was no room for more answers
+  std::vector<ForwardAnswer> answers_;                    // executed; each waits for its version
+  std::size_t held_bytes_ = 0;                            // of their replies
 };
 
 }  // namespace lmc::net

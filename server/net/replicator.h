@@ -75,8 +75,8 @@ class Replicator {
  public:
   virtual ~Replicator() = default;
 
-  // At the begin of each turn, and again when a client's bytes were read in it, before anything is looked up for them. A
-  // backup applies what it has received (invariant I5): whoever asks may know it by then.
+  // At the begin of each turn, and again when a client's bytes were read in it, before anything is looked up for them.
+  // A backup applies what it has received (invariant I5): whoever asks may know it by then.
   virtual void catch_up() = 0;
   // Replies that depend on no later version may be sent; nothing: none may, whatever it depends on, because the node
   // must not serve at this moment. On a backup: what is applied here and may be shown. Any thread; asked often. A
@@ -98,6 +98,8 @@ class Replicator {
   virtual void forward(ForwardBatch batch) = 0;
   // At the primary: the answer to an execute_forwarded(); what it depends on is committed.
   virtual void answered(ForwardAnswer answer) = 0;
+  // Whether there is room for more answers of this origin. Network::committed() is to be called when there is again.
+  [[nodiscard]] virtual bool takes_answers(std::uint64_t /*origin*/) const { return true; }
 
   // `stats replication`: keys and values. Any thread.
   using Status = std::vector<std::pair<std::string, std::string>>;

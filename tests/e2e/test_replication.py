@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+import threading
 import time
 import unittest
 
@@ -216,6 +217,42 @@ class Replication(GroupCase):
             connection.set(b"large", large)
             self.assertIn(large, primary.ask_until(b"get large\r\n"))
             self.assertIn(large, connection.ask_until(b"gat 0 large\r\n"))
+
+    def test_values_up_to_the_limit_are_set_through_a_backup_by_several_at_once(self):
+        limit = 24 << 20
+        group = self.group(backups=1, options=["-m", "512", "-I", str(limit)])
+        primary, backup = group.nodes
+        problems = []
+
+        def use(number):
+            try:
+                with backup.server.connect(60) as connection:
+                    for size in (9 << 20, limit - 200 - number):
+                        value = b"%d:%d:" % (number, size)
+                        value += bytes([97 + number]) * (size - len(value))
+                        key = b"large%d" % number
+                        self.assertEqual(connection.set(key, value), b"STORED\r\n")
+                        self.assertEqual(connection.get(key), value)
+                        answer = connection.ask_until(b"gat 0 %s\r\n" % key, b"\r\nEND\r\n")
+                        self.assertTrue(answer.endswith(value + b"\r\nEND\r\n"))
+            except BaseException as problem:  # pylint: disable=broad-except
+                problems.append(f"{number}: {str(problem)[:500]}")
+
+        threads = [threading.Thread(target=use, args=(number,), daemon=True) for number in range(4)]
+        peaks = {node: 0 for node in group.nodes}
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            peaks = {node: max(peak, node.server.resident_bytes()) for node, peak in peaks.items()}
+            time.sleep(0.02)
+        self.assertEqual(problems, [])
+        if not settings.sanitized():
+            # The log; values staged for clients; of each of two workers one batch; what is answered.
+            for peak in peaks.values():
+                self.assertLess(peak, (512 + 128 + 4 * 24 + 100) << 20)
+        for number in range(4):
+            with primary.server.connect(60) as connection:
+                self.assertEqual(len(connection.get(b"large%d" % number)), limit - 200 - number)
 
     def test_a_read_only_backup_refuses_what_changes_state(self):
         group = self.group(backups=1, options=["--read-only"])

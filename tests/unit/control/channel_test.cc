@@ -23,6 +23,7 @@ struct Ear final : PeerObserver {
     messages.emplace_back(message);
     if (in_message) in_message();
   }
+  void on_room() override { ++rooms; }
   void on_down(std::string_view why, bool peer) override {
     ++downs;
     cause = why;
@@ -30,6 +31,7 @@ struct Ear final : PeerObserver {
   }
   int ups = 0;
   int downs = 0;
+  int rooms = 0;
   bool by_peer = false;
   std::string cause;
   std::vector<std::string> messages;
@@ -108,6 +110,8 @@ TEST_CASE("what does not fit is not sent") {
   while (bench.client->send(std::string(kMaxMessageBytes, 'x')) && taken < 1000) ++taken;
   CHECK(taken < 1000);
   REQUIRE(bench.reactor.run_until([&] { return bench.server_ear.messages.size() == taken; }));
+  CHECK(bench.client_ear.rooms == 1);
+  CHECK(bench.client->send(std::string(kMaxMessageBytes, 'x')));
 }
 
 TEST_CASE("who holds another secret is refused and logged") {

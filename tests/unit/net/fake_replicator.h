@@ -30,6 +30,7 @@ class FakeReplicator final : public Replicator {
     const std::lock_guard lock(mutex_);
     batches_.push_back(std::move(batch));
   }
+  [[nodiscard]] bool takes_answers(std::uint64_t origin) const override { return origin != full_origin; }
   void answered(ForwardAnswer answer) override {
     const std::lock_guard lock(mutex_);
     answers_.push_back(std::move(answer));
@@ -54,11 +55,13 @@ class FakeReplicator final : public Replicator {
   [[nodiscard]] std::optional<ForwardAnswer> take_answer() { return take(answers_); }
 
   static constexpr store::Version kAll{store::kMaxVersion};
+  static constexpr std::uint64_t kNobody = ~std::uint64_t{0};
   // Set by the test's thread, read by workers, and the other way round; sequentially consistent as replicator.h asks.
   std::atomic<std::uint64_t> committed_version{0};
   std::atomic<bool> serving{true};
   std::atomic<bool> forwarding{false};
   std::atomic<bool> refusing{false};
+  std::atomic<std::uint64_t> full_origin{kNobody};  // takes no answers
   std::atomic<unsigned> turns{0};
   std::atomic<unsigned> appends{0};
 

@@ -146,6 +146,41 @@ TEST_CASE("an answer longer than the limit is not given") {
         std::string("VALUE a 0 1000000\r\n\r\nEND\r\n").size() + 1000000);
 }
 
+TEST_CASE("for who does not take its answers nothing more is executed, for others it is, and order is kept") {
+  Primary primary;
+  ForwardBatch other = batch_of("set c 0 0 1\r\n1\r\n", 1);
+  other.origin = 10;
+  primary.replicator.full_origin = 9;
+  primary.batches.add(batch_of("set a 0 0 1\r\n1\r\n", 1));
+  primary.batches.add(std::move(other));
+  primary.batches.add(batch_of("delete a\r\n", 1));
+  while (primary.batches.runnable()) primary.turn();
+  CHECK(primary.replicator.take_answer().value_or(ForwardAnswer{}).origin == 10);
+  CHECK_FALSE(primary.replicator.take_answer());
+  CHECK(primary.ask_here("get a c\r\n") == "VALUE c 0 1\r\n1\r\nEND\r\n");
+  primary.replicator.full_origin = FakeReplicator::kNobody;
+  do primary.turn();
+  while (primary.batches.runnable());
+  CHECK(primary.replicator.take_answer().value_or(ForwardAnswer{}).replies == "STORED\r\n");
+  CHECK(primary.replicator.take_answer().value_or(ForwardAnswer{}).replies == "DELETED\r\n");
+}
+
+TEST_CASE("while much waits to be committed nothing more is executed") {
+  Primary primary;
+  REQUIRE(Pair(primary).ask_until("set a 0 0 1000000\r\n" + std::string(1000000, 'x') + "\r\n", "\r\n") ==
+          "STORED\r\n");
+  primary.replicator.committed_version = 0;
+  for (int i = 0; i < 100; ++i) primary.batches.add(batch_of("gat 0 a\r\n", 1));
+  while (primary.batches.runnable()) primary.turn();
+  CHECK(primary.batches.uncommitted());
+  primary.replicator.committed_version = FakeReplicator::kAll.value;
+  primary.batches.answer(primary.replicator);
+  std::size_t held = 0;
+  while (const auto answer = primary.replicator.take_answer()) held += answer->replies.size();
+  CHECK(held <= kHeldRemoteReplyBytes + 1'100'000);
+  CHECK(primary.batches.runnable());
+}
+
 TEST_CASE("a node that is no primary executes nothing of a batch") {
   Primary primary;
   primary.replicator.forwarding = true;
