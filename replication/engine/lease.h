@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 
 namespace lmc::replication {
 
@@ -40,19 +41,22 @@ class Lease {
  public:
   explicit Lease(Duration term) : term_(term) {}
 
-  // The number to send. A new one when `period` has passed since the last and it came back.
+  // The number to send: a new one when `period` has passed since the last, echoed or not. Who is not echoed holds no
+  // lease, but is heard of.
   std::uint64_t beat(TimePoint now, Duration period) {
-    if (echoed_ == beat_ && (beat_ == 0 || now - sent_ >= period)) {
-      ++beat_;
-      sent_ = now;
+    while (!sent_.empty() && sent_.front().at + term_ <= now) sent_.pop_front();
+    if (beat_ == 0 || now - last_ >= period) {
+      sent_.push_back({++beat_, now});
+      last_ = now;
     }
     return beat_;
   }
-  // An echo of what was never sent is none.
+  // An echo of what was never sent, or was sent so long ago that nothing follows from it, is none.
   void echo(std::uint64_t number) {
-    if (number != beat_ || echoed_ == beat_) return;
-    echoed_ = beat_;
-    held_until_ = sent_ + term_;
+    if (sent_.empty() || number < sent_.front().number || number > sent_.back().number) return;
+    while (sent_.front().number < number) sent_.pop_front();
+    held_until_ = sent_.front().at + term_;
+    sent_.pop_front();
   }
   void hear(std::uint64_t number, TimePoint now) {
     if (number <= heard_) return;
@@ -64,10 +68,15 @@ class Lease {
   [[nodiscard]] TimePoint given_until() const { return given_until_; }
 
  private:
+  struct Sent {
+    std::uint64_t number;
+    TimePoint at;
+  };
+
   Duration term_;
   std::uint64_t beat_ = 0;
-  std::uint64_t echoed_ = 0;
-  TimePoint sent_{};
+  TimePoint last_{};
+  std::deque<Sent> sent_;  // over the last term, consecutive, not echoed: as many beats as go into a term
   TimePoint held_until_{};
   std::uint64_t heard_ = 0;
   TimePoint given_until_{};
