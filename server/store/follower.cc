@@ -1,6 +1,7 @@
 #include "server/store/follower.h"
 
 #include <algorithm>
+#include <array>
 
 #include "server/store/liveness.h"
 
@@ -8,6 +9,7 @@ namespace lmc::store {
 
 namespace {
 constexpr unsigned kMaxSplitsPerItem = 2;
+constexpr std::size_t kRecordsInGroup = 16;  // as many misses as a core keeps under way, about
 
 std::string refuse(const std::string& what, SegmentId id) {
   return what + " (segment " + std::to_string(id.value) + ")";
@@ -151,26 +153,46 @@ std::optional<std::string> Follower::settle() {
       return refusal;
   }
   living_ = std::move(later);
+  std::array<LogAddress, kRecordsInGroup> group;
+  std::size_t count = 0;
   for (const Change& change : appended_) {
     const std::uint64_t start = arena_.start_of(change.segment).offset;
-    for (std::uint64_t at = change.from; at < change.to; at += arena_.record({start + at}).record_bytes())
-      if (Refusal refusal = apply_record({start + at})) return refusal;
+    for (std::uint64_t at = change.from; at < change.to; at += arena_.record({start + at}).record_bytes()) {
+      group[count++] = {start + at};
+      if (count < group.size()) continue;
+      if (Refusal refusal = apply_records(group)) return refusal;
+      count = 0;
+    }
   }
+  if (Refusal refusal = apply_records({group.data(), count})) return refusal;
   appended_.clear();
   return std::nullopt;
 }
 
-std::optional<std::string> Follower::apply_record(LogAddress address) {
+// The buckets and what they lead to are asked of memory for all of them before the first is waited for.
+std::optional<std::string> Follower::apply_records(std::span<const LogAddress> records) {
+  std::array<HashedKey, kRecordsInGroup> keys;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    keys[i] = index_.hash(arena_.record(records[i]).key());
+    index_.prefetch(keys[i]);
+  }
+  for (std::size_t i = 0; i < records.size(); ++i) index_.prefetch_records(keys[i]);
+  for (std::size_t i = 0; i < records.size(); ++i)
+    if (Refusal refusal = apply_record(records[i], keys[i])) return refusal;
+  return std::nullopt;
+}
+
+std::optional<std::string> Follower::apply_record(LogAddress address, const HashedKey& key) {
   const RecordHeader& record = arena_.record(address);
   latest_ = std::max(latest_, record.version());
   switch (record.kind()) {
     case RecordKind::kItem:
-      return put(address, record.version() > log_.last_version());
+      return put(address, key, record.version() > log_.last_version());
     case RecordKind::kDelete:
-      apply_delete(record);
+      apply_delete(record, key);
       break;
     case RecordKind::kTouch:
-      apply_touch(record);
+      apply_touch(record, key);
       break;
     case RecordKind::kFlush:  // told with the head
     case RecordKind::kChunk:  // its item's directory speaks of it
@@ -210,9 +232,8 @@ bool Follower::is_later_copy(LogAddress address, LogAddress than) const {
          arena_.segment(b).sequence.load(std::memory_order_relaxed);
 }
 
-std::optional<std::string> Follower::put(LogAddress address, bool absent_too) {
+std::optional<std::string> Follower::put(LogAddress address, const HashedKey& key, bool absent_too) {
   const RecordHeader& record = arena_.record(address);
-  const HashedKey key = index_.hash(record.key());
   const auto deleted = deleted_.find(key.first);
   if (deleted != deleted_.end() && deleted->second > record.version()) return std::nullopt;
   {
@@ -239,8 +260,7 @@ std::optional<std::string> Follower::put(LogAddress address, bool absent_too) {
   return std::nullopt;
 }
 
-void Follower::apply_delete(const RecordHeader& record) {
-  const HashedKey key = index_.hash(record.key());
+void Follower::apply_delete(const RecordHeader& record, const HashedKey& key) {
   const Index::BucketLock lock(index_, key);
   Version& last = deleted_[key.first];
   last = std::max(last, record.version());
@@ -254,8 +274,7 @@ void Follower::apply_delete(const RecordHeader& record) {
   account_dead(arena_, log_, found.slot.address());
 }
 
-void Follower::apply_touch(const RecordHeader& record) {
-  const HashedKey key = index_.hash(record.key());
+void Follower::apply_touch(const RecordHeader& record, const HashedKey& key) {
   const Index::BucketLock lock(index_, key);
   const Index::Found found = index_.find_locked(key, lock.pair());
   if (!found) return;
@@ -356,9 +375,9 @@ std::optional<std::string> Follower::settle_living(const Added& added) {
   if (!sound(address, arena_.segment(id).used_bytes.load(std::memory_order_relaxed)) ||
       arena_.record(address).kind() != RecordKind::kItem)
     return refuse("a living record that is no item", id);
-  if (Refusal refusal = put(address, true)) return refusal;
-  if (!added.words) return std::nullopt;
   const HashedKey key = index_.hash(arena_.record(address).key());
+  if (Refusal refusal = put(address, key, true)) return refusal;
+  if (!added.words) return std::nullopt;
   const Index::BucketLock lock(index_, key);
   const Index::Found found = index_.find_locked(key, lock.pair());
   if (found && found.slot.address() == address)

@@ -80,11 +80,12 @@ class Follower {
   };
   [[nodiscard]] Refusal settle_living(const Added& added);
   // The key's item is this one, unless what is there is newer; `absent_too`: also if there is none.
-  [[nodiscard]] Refusal put(LogAddress address, bool absent_too);
+  [[nodiscard]] Refusal put(LogAddress address, const HashedKey& key, bool absent_too);
   [[nodiscard]] bool told(LogAddress address) const;
-  [[nodiscard]] Refusal apply_record(LogAddress address);
-  void apply_delete(const RecordHeader& record);
-  void apply_touch(const RecordHeader& record);
+  [[nodiscard]] Refusal apply_records(std::span<const LogAddress> records);
+  [[nodiscard]] Refusal apply_record(LogAddress address, const HashedKey& key);
+  void apply_delete(const RecordHeader& record, const HashedKey& key);
+  void apply_touch(const RecordHeader& record, const HashedKey& key);
   void set_words(LogAddress address, UnixSeconds expiry, bool stale, bool win_sent);  // under the key's lock
   void evict_item(LogAddress address, const RecordHeader& record);
   // Of two copies of one record, which the other moved: never from the survivor to the fresh stream, and within a
