@@ -137,7 +137,7 @@ void join_late(Cache& original, Copy& copy) {
 }
 
 TEST_CASE("a copy that follows from the beginning answers as the original, whatever happens to it") {
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::effort(12); ++seed) {
     INFO("seed " << seed);
     Cache original(test::options_of(kMemory));
     Copy copy(original.store, test::options_of(kMemory));

@@ -329,7 +329,7 @@ TEST_CASE("a pin taken within a turn keeps its segment, whenever it is collected
       }
     }
   });
-  for (int round = 0; round < 500000; ++round) {
+  for (unsigned round = 0; round < effort(500'000); ++round) {
     const SegmentId id = sealed_segment(bench);
     current.store(id.value);
     const bool taken = bench.log.take(id);

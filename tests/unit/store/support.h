@@ -25,6 +25,10 @@ inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
   return {kNow.value + seconds};
 }
 
+// How often to do what is worth doing many times: LMC_EFFORT (1 where it is not set) of `times`, at least once.
+// Sanitizers make a test thirty times as long, and find what they find early.
+[[nodiscard]] unsigned effort(unsigned times);
+
 // A path in memory (tmpfs where there is one) that nobody else uses; the file is removed at the end.
 class ScratchFile {
  public:
