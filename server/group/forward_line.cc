@@ -184,7 +184,7 @@ bool ForwardServer::take(std::unique_ptr<replication::Peer>& peer, std::string_v
 
 void ForwardServer::answered(ForwardAnswer answer) {
   const std::lock_guard guard(mutex_);
-  unsent_bytes_[answer.origin] += answer.replies.size();
+  if (!answer.replies.empty()) unsent_bytes_[answer.origin] += answer.replies.size();
   answers_.push_back(std::move(answer));
 }
 
@@ -211,6 +211,7 @@ void ForwardServer::flush() {
 }
 
 void ForwardServer::sent(std::uint64_t origin, std::size_t bytes) {
+  if (bytes == 0) return;  // and there may be no account
   {
     const std::lock_guard guard(mutex_);
     const auto unsent = unsent_bytes_.find(origin);

@@ -141,6 +141,23 @@ TEST_CASE("a line that ends in the middle of an answer leaves no account behind"
   CHECK(server.takes_answers(1));
 }
 
+TEST_CASE("answers without a byte, and batches that are not executed, need no account") {
+  bool executes = true;
+  Surrounded around;
+  ForwardServer server(around.graveyard, around.network, [&] { return executes; });
+  std::unique_ptr<replication::Peer> peer = std::make_unique<NarrowPeer>(around.wire);
+  around.wire.room = kLittleRoom;
+  REQUIRE(server.take(peer, encode_message(Forward{0, 1, false, 1, false, "set a 0 0 1 noreply\r\nx\r\n"})));
+  server.answered({0, {1}, 1, net::ForwardOutcome::kAnswered, false, {}, {}});
+  server.answered({0, {2}, 1, net::ForwardOutcome::kAnswered, false, {}, {}});
+  server.flush();
+  CHECK(around.wire.messages.size() == 2);
+  executes = false;
+  around.wire.observer->on_message(encode_message(Forward{0, 3, false, 1, false, "touch a 0\r\n"}));
+  CHECK(around.wire.messages.size() == 3);
+  CHECK(server.takes_answers(1));
+}
+
 TEST_CASE("outcomes on the wire are numbered as FORMAT.md says") {
   CHECK(static_cast<int>(net::ForwardOutcome::kAnswered) == 0);
   CHECK(static_cast<int>(net::ForwardOutcome::kNotExecuted) == 1);
