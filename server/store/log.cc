@@ -349,7 +349,6 @@ void Log::forget_queues() {
 void Log::adopt(bool readers_may_be_left) {
   const std::lock_guard guard(lock_);
   forget_queues();
-  const Version version{arena_.head().version.load(std::memory_order_relaxed)};
   std::vector<SegmentId> used;
   for (std::uint32_t i = arena_.segment_count(); i-- > 0;) {
     SegmentEntry& segment = arena_.segment({i});
@@ -358,7 +357,7 @@ void Log::adopt(bool readers_may_be_left) {
     if (!lives && readers_may_be_left && state != SegmentState::kFree) {
       segment.state.store(SegmentState::kRetired, std::memory_order_relaxed);
       retired_.push_back({{i}, grace_.retire()});
-      if (state != SegmentState::kRetired) announcer_.on_retired({i}, version);
+      if (state != SegmentState::kRetired) announcer_.on_retired({i}, next_version());  // as in retire()
     } else if (!lives && announcer_.active()) {
       segment.state.store(SegmentState::kRetired, std::memory_order_relaxed);
       retired_.push_back({{i}, grace_.retire()});  // free here; at the other followers perhaps not yet
