@@ -24,10 +24,11 @@ enum class Bug : std::uint8_t {
   kServesOldData,            // a deposed node answers from what it has, before it has joined again
   kTakeoverWithoutFence,     // a new primary does not fence the others
   kTakeoverWithoutPatience,  // a new primary does not wait until the old one's lease is over
-  kForgetfulEpoch,           // a fenced node still takes part in the epoch that is over
+  kForgetfulEpoch,           // a fenced node still takes part in the epoch that is over: its links stay
   kLostBell,                 // what is appended while a batch is under way is forgotten until the next tick
+  kForgottenCommit,          // what is committed is told with a report only if one can go at once
   // Of the simulator's own parts, that stand for the fabric and the workers:
-  kRevokeInVain,        // late writes of a revoked link land
+  kRevokeInVain,        // what was under way on a revoked link still lands
   kUncommittedAnswers,  // answers leave before what they depend on is committed
 };
 

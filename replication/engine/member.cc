@@ -80,15 +80,16 @@ Report Member::report() const {
 }
 
 void Member::pump(bool say_commit) {
+  says_commit_ = say_commit || (says_commit_ && !deliberately(Bug::kForgottenCommit));
   if (!up_) return;
   while (shipper_.may_post()) {
     const bool news = shipper_.has_news();
     const TimePoint now = around_.reactor.now();
     reports_.set_echoing(owner_.may_serve(now) || deliberately(Bug::kBorrowedLease));
-    const bool wants_report = !shipper_.report_in_flight() && (say_commit || reports_.due(now));
+    const bool wants_report = !shipper_.report_in_flight() && (says_commit_ || reports_.due(now));
     if (!news && !wants_report) return;
+    if (wants_report) says_commit_ = false;
     shipper_.post(*foreground_, wants_report ? reports_.next(report(), now) : std::string_view{}, now);
-    say_commit = false;
   }
 }
 

@@ -79,7 +79,7 @@ class Member final : PeerObserver {
   // As needs_after(): up to where it has no reader in what is retired.
   [[nodiscard]] std::optional<Sequence> readers_past() const;
 
-  // Posts what is new, as far as the link takes it; a report too if `say_commit`.
+  // Posts what is new, as far as the link takes it; a report too if `say_commit`, now or as soon as one may go.
   void pump(bool say_commit);
   // It is sent what is new, as soon as a batch of its may go.
   [[nodiscard]] bool ships() const { return up_ && state_ != State::kLost && !shipper_.held(); }
@@ -137,6 +137,7 @@ class Member final : PeerObserver {
   std::optional<std::string> lost_link_;  // why the foreground link went; the control connection may yet say more
   TimePoint patience_;                    // until then nothing need be heard
   Reports reports_;
+  bool says_commit_ = false;  // a report is owed, for what has been committed
   Shipper shipper_;
   CopySender copy_;
   bool inventory_known_ = false;
