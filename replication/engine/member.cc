@@ -52,6 +52,7 @@ void Member::welcome(bool copy, bool in_sync) {
     shipper_.hold_at({});
     welcome.bulk = around_.draw_ticket();
     bulk_ = around_.fabric.accept({welcome.bulk, Traffic::kBulk, {}}, bulk_lane_);
+    bulk_patience_ = around_.reactor.now() + around_.settings.lease.linking();
   } else {
     state_ = in_sync ? State::kInSync : State::kCatchingUp;
     shipper_.begin(join_.position.sequence);
@@ -98,6 +99,8 @@ void Member::tick() {
   if (lost_link_) return lose(std::string(*lost_link_), false);
   if (around_.reactor.now() > std::max(reports_.lease().given_until(), patience_))
     return lose(up_ ? "nothing heard of it for too long" : "it does not make the link it was offered", false);
+  if (state_ == State::kCopying && !bulk_up_ && around_.reactor.now() > bulk_patience_)
+    return lose("it does not make the bulk link it was offered", false);
   pump(false);
 }
 

@@ -136,6 +136,7 @@ class Member final : PeerObserver {
   bool bulk_up_ = false;
   std::optional<std::string> lost_link_;  // why the foreground link went; the control connection may yet say more
   TimePoint patience_;                    // until then nothing need be heard
+  TimePoint bulk_patience_;               // nor the bulk link be up
   Reports reports_;
   bool says_commit_ = false;  // a report is owed, for what has been committed
   Shipper shipper_;
