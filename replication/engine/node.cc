@@ -185,6 +185,7 @@ void Node::end_role(const std::string& why) {
 void Node::end_standby() {
   if (!standby_) return;
   standby_->fence();
+  primary_may_serve_until_ = std::max(primary_may_serve_until_, standby_->primary_may_serve_until());
   graveyard_.bury(std::move(standby_));
 }
 
@@ -377,11 +378,13 @@ void Node::promote(bool force, AnswerTo answer) {
 }
 
 void Node::take_over(bool force, const GroupView& old, const GroupView& intent, const AnswerTo& answer) {
-  const TimePoint until = standby_ ? standby_->primary_may_serve_until() : TimePoint{};
   end_role("to be promoted");
-  see(intent.epoch, {intent.epoch, {}, old.in_sync});
+  // If this comes to nothing, the next attempt begins here, and must still ask everybody.
+  GroupView everybody{intent.epoch, {}, intent.in_sync};
+  everybody.in_sync.push_back(settings_.address);
+  see(intent.epoch, everybody);
   takeover_ = std::make_unique<Takeover>(
-      surroundings(), intent.epoch, old, until,
+      surroundings(), intent.epoch, old, primary_may_serve_until_,
       [this, force, old, epoch = intent.epoch, answer](std::vector<FencedNode> fenced, const std::string& refused) {
         graveyard_.bury(std::move(takeover_));
         if (refused.empty())
@@ -398,7 +401,8 @@ void Node::give_up(const AnswerTo& answer, const std::string& why) {
   answer(refuse(why));
 }
 
-// Note "members only".
+// Note "members only". With less than --ack=all whoever has a copy is asked for more: one whose takeover came to
+// nothing is the old primary by name, and has what it had as a backup. (Who has led has no copy.)
 void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced,
                      const AnswerTo& answer) {
   if (seen_ != epoch || role_ != Role::kNone) return give_up(answer, "another epoch has begun meanwhile");
@@ -406,14 +410,14 @@ void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<
   GroupView next{{epoch.value + 1}, settings_.address, {}};
   std::map<std::string, Sequence> positions;
   for (const FencedNode& node : fenced) {
-    if (!old.in_set(node.address) || !node.has_copy || led_to_) continue;
-    if (node.position.sequence <= own.sequence) {
-      next.in_sync.push_back(node.address);
-      positions[node.address] = node.position.sequence;
-    }
-    if (node.position.sequence > own.sequence && settings_.ack != Ack::kAll && !force)
+    if (!node.has_copy || led_to_) continue;
+    const bool ahead = node.position.sequence > own.sequence;
+    if (ahead && settings_.ack != Ack::kAll && !force)
       return give_up(answer, node.address + " has more of the log (" + describe_position(true, node.position) +
                                  " there, " + describe_position(true, own) + " here): promote that one, or force");
+    if (ahead || !old.in_set(node.address)) continue;
+    next.in_sync.push_back(node.address);
+    positions[node.address] = node.position.sequence;
   }
   know(old);
   authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, const GroupView&) {

@@ -180,6 +180,8 @@ class Node final : LeaderOwner, StandbyOwner {
   std::unique_ptr<Leader> leader_;
   std::unique_ptr<Standby> standby_;
   std::unique_ptr<Takeover> takeover_;
+  // By what this node has promised as a backup, to any primary: it outlives the standby, and takeovers that fail.
+  TimePoint primary_may_serve_until_{};
   std::set<std::string> known_;    // nodes that belong here, to be told whom to follow
   std::set<std::string> removed_;  // are refused
   std::map<std::uint64_t, std::unique_ptr<Errand>> errands_;
