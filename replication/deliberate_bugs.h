@@ -27,6 +27,8 @@ enum class Bug : std::uint8_t {
   kForgetfulEpoch,           // a fenced node still takes part in the epoch that is over: its links stay
   kLostBell,                 // what is appended while a batch is under way is forgotten until the next tick
   kForgottenCommit,          // what is committed is told with a report only if one can go at once
+  kHoardedHeads,             // what is not committed is kept in full, however long a backup is waited for
+  kEndlessBatches,           // a batch is posted however many are under way
   // Of the simulator's own parts, that stand for the fabric and the workers:
   kRevokeInVain,        // what was under way on a revoked link still lands
   kUncommittedAnswers,  // answers leave before what they depend on is committed

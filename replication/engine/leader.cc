@@ -119,6 +119,13 @@ void Leader::append_head(const Head& head) {
   append(entry);
   told_ = head;
   heads_.push_back({ledger_.last(), head.version});
+  if (deliberately(Bug::kHoardedHeads)) return;
+  // What the ring has lost a backup has, or it has nothing that counts: of the heads there only the last matters. Who
+  // is waited for may be away for long.
+  const auto lost = [this](const ToldHead& each) {
+    return each.at.value + ledger_.ring().slots() <= ledger_.last().value;
+  };
+  while (heads_.size() > 1 && lost(heads_[1])) heads_.pop_front();
 }
 
 void Leader::announce_all(const Member* except) {

@@ -89,6 +89,14 @@ class Leader final : MemberOwner {
   [[nodiscard]] const Head& told() const { return told_; }
   [[nodiscard]] std::chrono::microseconds copy_pause() const { return pacer_.pause(); }
   [[nodiscard]] Version committed() const override { return std::min(committed_, told_.version); }
+  // What it keeps that grows with what happens, and how far: heads that are not committed, to the ring's places;
+  // retirements, to the log's segments; samples, to a term's ticks.
+  struct Kept {
+    std::size_t heads = 0;
+    std::size_t retirements = 0;
+    std::size_t samples = 0;
+  };
+  [[nodiscard]] Kept kept() const { return {heads_.size(), retirements_.size(), samples_.size()}; }
   // For how long the backup has lacked what it lacks, microseconds, to the tick; 0: nothing for longer.
   [[nodiscard]] std::uint64_t lag_us(const Member& member) const;
   // What became of backups, the latest last, each with its cause.

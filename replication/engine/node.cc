@@ -279,6 +279,10 @@ void Node::on_join(std::unique_ptr<Peer> peer, const Join& join) {
 void Node::bid_farewell(std::unique_ptr<Peer> peer) {
   peer->observe(deaf_);
   farewells_.push_back(std::move(peer));
+  if (farewells_.size() > kMostFarewells) {
+    graveyard_.bury(std::move(farewells_.front()));
+    farewells_.erase(farewells_.begin());
+  }
   if (farewells_.size() == 1) farewell_over_->set(kFarewell);
 }
 
@@ -302,8 +306,11 @@ void Node::invite_absent() {
   }
 }
 
+// One invitation at a time, however often somebody says that the node belongs here.
 void Node::invite(const std::string& address) {
-  ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address, [](const std::optional<Answer>&) {});
+  if (!invited_.insert(address).second) return;
+  ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address,
+      [this, address](const std::optional<Answer>&) { invited_.erase(address); });
 }
 
 void Node::ask(const std::string& address, const std::string& command,

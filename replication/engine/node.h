@@ -52,6 +52,7 @@ class NodeOwner {
 enum class Role : std::uint8_t { kNone, kPrimary, kBackup };
 [[nodiscard]] std::string_view name_of(Role role);
 
+inline constexpr std::size_t kMostFarewells = 64;  // that wait to be closed
 inline constexpr std::uint64_t kEpochsOfTerm = std::uint64_t{1} << 16;
 
 class Node final : LeaderOwner, StandbyOwner {
@@ -94,6 +95,14 @@ class Node final : LeaderOwner, StandbyOwner {
   [[nodiscard]] Position position() const { return applier_.position(); }
   [[nodiscard]] Version applied_version() const { return applier_.version(); }
   [[nodiscard]] std::string_view fabric_name() const { return outside_.fabric.name(); }
+  // Control connections that are not a member's or a standby's: that came, that it made, and (kMostFarewells) of which
+  // it takes leave.
+  struct Kept {
+    std::size_t visitors = 0;
+    std::size_t errands = 0;
+    std::size_t farewells = 0;
+  };
+  [[nodiscard]] Kept kept() const { return {visitors_.size(), errands_.size(), farewells_.size()}; }
   // Serves something, but must wait for a lease.
   [[nodiscard]] bool suspended() const {
     return serving_.service() != Service::kNothing && !serving_.may_serve(outside_.reactor.now());
@@ -184,6 +193,7 @@ class Node final : LeaderOwner, StandbyOwner {
   TimePoint primary_may_serve_until_{};
   std::set<std::string> known_;    // nodes that belong here, to be told whom to follow
   std::set<std::string> removed_;  // are refused
+  std::set<std::string> invited_;  // and have not answered
   std::map<std::uint64_t, std::unique_ptr<Errand>> errands_;
   std::uint64_t next_errand_ = 0;
   std::vector<std::unique_ptr<Visitor>> visitors_;

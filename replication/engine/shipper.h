@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "replication/deliberate_bugs.h"
 #include "replication/engine/lease.h"
 #include "replication/engine/ledger_end.h"
 #include "replication/fabric/fabric.h"
@@ -44,7 +45,9 @@ class Shipper {
   // The backup's ring has room again behind this one.
   void on_applied(Sequence applied) { applied_ = std::max(applied_, applied); }
 
-  [[nodiscard]] bool may_post() const { return in_flight_.size() < kMostInFlight; }
+  [[nodiscard]] bool may_post() const {
+    return in_flight_.size() < kMostInFlight || deliberately(Bug::kEndlessBatches);
+  }
   [[nodiscard]] bool has_news() const { return posted_ < end_of_news(); }
   // Posts one chain of what is new, with the report (if any) at its end; `report` may be empty, but then there must be
   // news. Only if may_post().
