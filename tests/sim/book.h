@@ -15,16 +15,12 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-namespace lmc::sim {
+#include "world.h"
 
-// What must never happen has happened.
-struct Violation : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+namespace lmc::sim {
 
 using Seconds = std::uint32_t;  // as the stores' clocks count, unix time
 

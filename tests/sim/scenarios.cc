@@ -1,24 +1,20 @@
-// Groups under faults, from seeds. A failing seed names itself; LMC_SIM_SEED=n runs only that one, with its log.
+// Groups under faults, from seeds. A failing seed names itself, and the command that runs it again: whether it breaks a
+// rule, ends the process, or hangs.
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <functional>
 
 #include "scenario.h"
+#include "seeds.h"
 
 namespace lmc::sim {
 namespace {
 
-std::uint64_t env_number(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 void for_seeds(std::uint64_t count, const Scenario& run) {
-  const std::uint64_t only = env_number("LMC_SIM_SEED", 0);
-  const std::uint64_t most = env_number("LMC_SIM_SEEDS", count);
-  for (std::uint64_t seed = only == 0 ? 1 : only; seed <= (only == 0 ? most : only); ++seed) {
+  const Seeds seeds = seeds_asked_for(count);
+  for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
+    INFO("again, with its log: " << command_for(seed));
+    const Watchdog watchdog(seeds);
     try {
-      run(seed, only != 0);
+      run(seed, seeds.loud);
     } catch (const std::exception& violation) {
       FAIL_CHECK("seed " << seed << ": " << violation.what());
       return;

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "replication/fabric/reactor.h"
@@ -16,6 +18,11 @@ namespace lmc::sim {
 using namespace std::chrono_literals;
 using Micros = std::chrono::microseconds;
 using TimePoint = std::chrono::steady_clock::time_point;
+
+// What must never happen has happened.
+struct Violation : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 class World {
  public:
@@ -33,18 +40,22 @@ class World {
   }
   Event after(Micros delay, std::function<void()> what) { return at(now_ + delay, std::move(what)); }
   void cancel(const Event& event) { events_.erase(event); }
-  // Until nothing is left to happen before `end`; false: `most` events did not get there.
-  bool run_until(TimePoint end, std::uint64_t most = 50'000'000) {
+  // Until nothing is left to happen before `end`.
+  void run_until(TimePoint end) {
+    std::uint64_t most = kMostEvents;
     while (!events_.empty() && events_.begin()->first.first <= end) {
-      if (most-- == 0) return false;
+      if (most-- == 0) throw Violation("too much happens: no end of it is in sight");
       auto first = events_.extract(events_.begin());
       now_ = first.key().first;
       first.mapped()();
     }
     now_ = std::max(now_, end);
-    return true;
   }
-  bool run_for(Micros time) { return run_until(now_ + time); }
+  void run_for(Micros time) { run_until(now_ + time); }
+  // What must not be has been found where nothing may be thrown: the run ends when the present event is over.
+  void fail(const std::string& what) {
+    at(now_, [what] { throw Violation(what); });
+  }
 
   // In [0, below).
   std::uint64_t pick(std::uint64_t below) { return below == 0 ? 0 : chance_() % below; }
@@ -58,6 +69,7 @@ class World {
   }
 
  private:
+  static constexpr std::uint64_t kMostEvents = 5'000'000;  // at once; a second has some 100,000
   std::mt19937_64 chance_;
   bool ended_ = false;
   TimePoint now_ = TimePoint{} + 1h;
