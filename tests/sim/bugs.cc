@@ -91,6 +91,8 @@ const Hunt kHunts[] = {
     {"takeover without patience", Bug::kTakeoverWithoutPatience, 300, with(kAmbush)},
     {"serves old data", Bug::kServesOldData, 500, with(kAll)},
     {"takeover without fence", Bug::kTakeoverWithoutFence, 500, with(kAll)},
+    {"forgetful epoch", Bug::kForgetfulEpoch, 100, with(kHasty)},
+    {"revoke in vain", Bug::kRevokeInVain, 100, with(kHasty)},
     {"uncommitted answers", Bug::kUncommittedAnswers, 500, with(kAll)},
 };
 

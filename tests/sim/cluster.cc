@@ -282,9 +282,11 @@ void SimNode::on_room_wanted() {
   node_->make_room();
 }
 
-void SimNode::remember(replication::Epoch, const replication::GroupView& view) {
+void SimNode::remember(replication::Epoch seen, const replication::GroupView& view) {
+  host_.fence(term_of(seen));
   if (view.primary != address() || term_of(view.epoch) <= led_term_) return;
   led_term_ = term_of(view.epoch);
+  host_.lead(led_term_);
   on_takeover_(*this, led_term_);
 }
 

@@ -24,6 +24,7 @@ struct Chain {
   std::size_t write = 0;   // the next to land
   std::size_t offset = 0;  // of its bytes landed
   TimePoint lands;         // not earlier
+  std::uint64_t term = 0;  // of who posted it
 };
 
 // One end of a link. It outlives the Link that the engine holds, so that what is under way can find it.
@@ -34,7 +35,8 @@ struct LinkEnd : std::enable_shared_from_this<LinkEnd> {
   LinkObserver* observer = nullptr;  // null: closed
   replication::ExposedMemory exposed;
   bool up = false;
-  bool down = false;  // nothing lands here, or from here, any more
+  bool down = false;   // nothing lands here, or from here, any more
+  bool leaks = false;  // but for what was under way (kRevokeInVain)
   std::deque<Chain> posted;
   TimePoint last_completion{};
   bool landing = false;
@@ -42,6 +44,8 @@ struct LinkEnd : std::enable_shared_from_this<LinkEnd> {
   void post(std::span<const Write> writes);
   void land_next();
   void land(Chain& chain, std::size_t bytes);
+  void check_fence(const Chain& chain, const Write& write) const;
+  [[nodiscard]] bool takes() const { return !down || leaks; }
   bool allowed(const Write& write, const LinkEnd& at) const;
   // Of everything posted some prefix has landed; then nothing more does.
   void tear();
@@ -91,6 +95,7 @@ void LinkEnd::land(Chain& chain, std::size_t bytes) {
     const Write& write = chain.writes[chain.write];
     const std::size_t size = std::min(bytes, write.bytes.size() - chain.offset);
     const std::span<char> region = peer->exposed[static_cast<unsigned>(write.region)];
+    if (size != 0) peer->check_fence(chain, write);
     copy_words(region.data() + write.offset + chain.offset, write.bytes.data() + chain.offset, size);
     chain.offset += size;
     bytes -= size;
@@ -101,6 +106,12 @@ void LinkEnd::land(Chain& chain, std::size_t bytes) {
   }
 }
 
+void LinkEnd::check_fence(const Chain& chain, const Write& write) const {
+  if (write.region == replication::Region::kProgress || chain.term >= host->fenced()) return;
+  host->network().world().fail("bytes of term " + std::to_string(chain.term) + " land at " + address +
+                               ", which has fenced all before " + std::to_string(host->fenced()));
+}
+
 void LinkEnd::post(std::span<const Write> writes) {
   if (!up || down || writes.empty() || writes.size() > replication::kMaxChainWrites ||
       posted.size() >= replication::kMaxOutstandingChains)
@@ -109,7 +120,7 @@ void LinkEnd::post(std::span<const Write> writes) {
   const Weather& weather = host->network().weather();
   Micros delay = world.delay(weather.delay);
   if (world.chance(5)) delay += world.delay(weather.down_after / 4);  // one that is late
-  posted.push_back({{writes.begin(), writes.end()}, 0, 0, world.now() + delay});
+  posted.push_back({{writes.begin(), writes.end()}, 0, 0, world.now() + delay, host->term()});
   if (bytes_of(posted.back()) > replication::kMaxChainBytes) std::abort();
   if (posted.size() == 1) world.at(posted.front().lands, [self = shared_from_this()] { self->land_next(); });
 }
@@ -123,7 +134,7 @@ void LinkEnd::land_next() {
   if (world.now() < posted.front().lands)
     return again(std::chrono::duration_cast<Micros>(posted.front().lands - world.now()) + 1us);
   Chain& chain = posted.front();
-  if (peer->down) return;  // revoked or closed there: it lands nowhere
+  if (!peer->takes()) return;  // revoked or closed there: it lands nowhere
   if (!peer->up) return again(10us);
   for (const Write& write : chain.writes) {
     if (allowed(write, *peer)) continue;
@@ -145,7 +156,7 @@ void LinkEnd::land_next() {
 
 void LinkEnd::tear() {
   const auto peer = other.lock();
-  if (!down && host != nullptr && peer && peer->host != nullptr && !peer->down && peer->up) {
+  if (!down && host != nullptr && peer && peer->host != nullptr && peer->takes() && peer->up) {
     World& world = host->network().world();
     bool whole = true;
     for (Chain& chain : posted) {
@@ -182,8 +193,9 @@ class SimLink final : public Link {
   }
   // After this nothing lands here; what was posted from here may have.
   void revoke() override {
-    if (!replication::deliberately(replication::Bug::kRevokeInVain)) return close();
-    end_->observer = nullptr;  // and the peer goes on writing
+    end_->leaks = replication::deliberately(replication::Bug::kRevokeInVain);
+    end_->exposed[static_cast<unsigned>(replication::Region::kProgress)] = {};  // it need not live longer
+    close();
   }
   void close() override {
     end_->observer = nullptr;

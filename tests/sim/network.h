@@ -10,8 +10,10 @@
 //   late       a chain may be on its way for long, and lands unless its receiver has revoked the link
 //
 // Bytes are read from the sender's memory when they land, as a network card reads them: memory changed too early shows.
+// It is a violation if something of a term lands where that term was fenced.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -78,6 +80,13 @@ class Host final : public replication::Fabric, public replication::PeerNet {
   [[nodiscard]] Process& process() { return process_; }
   [[nodiscard]] Network& network() { return network_; }
 
+  // What this process posts from now on is of this term, in which it is primary.
+  void lead(std::uint64_t term) { term_ = term; }
+  [[nodiscard]] std::uint64_t term() const { return term_; }
+  // It has fenced whatever is older: from now on nothing of it may land in its log or ledger (I7). Checked.
+  void fence(std::uint64_t term) { fenced_ = std::max(fenced_, term); }
+  [[nodiscard]] std::uint64_t fenced() const { return fenced_; }
+
   [[nodiscard]] std::string_view name() const override { return "sim"; }
   void prepare(std::span<char>) override {}
   [[nodiscard]] std::unique_ptr<replication::Link> accept(const replication::LinkPlan& plan,
@@ -94,6 +103,8 @@ class Host final : public replication::Fabric, public replication::PeerNet {
   Network& network_;
   Process& process_;
   std::string address_;
+  std::uint64_t term_ = 0;
+  std::uint64_t fenced_ = 0;
   std::function<void(std::unique_ptr<replication::Peer>)> on_peer_;
   std::map<replication::Ticket, std::weak_ptr<struct LinkEnd>> accepting_;
   std::vector<std::weak_ptr<struct LinkEnd>> links_;
