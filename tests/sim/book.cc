@@ -1,7 +1,7 @@
 #include "book.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
 
 namespace lmc::sim {
 
@@ -30,13 +30,13 @@ std::string value_of(const Item& item) {
 
 std::optional<Item> item_of(const std::string& value) {
   Item item;
-  unsigned long long words[4];
-  if (std::sscanf(value.c_str(), "%llu %llu %llu %llu ", &words[0], &words[1], &words[2], &words[3]) != 4)
-    return std::nullopt;
-  item.number = words[0];
-  item.bytes = words[1];
-  item.count = words[2];
-  item.counted_by = words[3];
+  const char* at = value.data();
+  const char* const end = at + value.size();
+  for (std::uint64_t* word : {&item.number, &item.bytes, &item.count, &item.counted_by}) {
+    const auto [behind, error] = std::from_chars(at, end, *word);
+    if (error != std::errc() || behind == end || *behind != ' ') return std::nullopt;
+    at = behind + 1;
+  }
   return value == value_of(item) ? std::optional(item) : std::nullopt;
 }
 
@@ -172,7 +172,7 @@ Book::Question Book::ask(const std::string& key, const std::string& node, bool a
   Key& of = keys_[key];
   if (follows_acks_ || at_primary) return {of.floor(), now, term_};
   const auto shown = of.shown_at.find(node);
-  return {shown == of.shown_at.end() ? of.restarted : std::max(of.restarted, shown->second), now, term_};
+  return {shown == of.shown_at.end() ? of.restarted() : std::max(of.restarted(), shown->second), now, term_};
 }
 
 void Book::shown(const std::string& name, const Question& question, std::uint64_t after, const Content& content,
@@ -194,24 +194,35 @@ void Book::shown(const std::string& name, const Question& question, std::uint64_
   if (evicts_) key.after.back().insert(Content{});
 }
 
+// A primary that began with more of the log than this, and is gone, had what nobody else need have.
+std::uint64_t Book::floor_at(const Key& key, std::uint64_t version) {
+  std::uint64_t floor = 0;
+  std::uint64_t end = key.steps.size();
+  for (const Restart& restart : key.restarts) {
+    if (restart.version > version) {
+      end = restart.floor;
+      break;
+    }
+    floor = restart.floor;
+  }
+  for (std::uint64_t number = floor + 1; number <= end; ++number) {
+    const Step& step = key.steps[number - 1];
+    if (step.outcome == Outcome::kDone && step.version != 0 && step.version <= version) floor = number;
+  }
+  return floor;
+}
+
 void Book::check_takeover(const std::string& name, const Content& content, bool all, std::uint64_t version, Seconds now,
                           const std::string& node) {
   Key& key = keys_[name];
-  std::uint64_t floor = key.floor();
-  if (!all) {
-    floor = key.restarted;
-    for (std::uint64_t number = key.restarted + 1; number <= key.steps.size(); ++number) {
-      const Step& step = key.steps[number - 1];
-      if (step.outcome == Outcome::kDone && step.version != 0 && step.version <= version) floor = number;
-    }
-  }
+  const std::uint64_t floor = all ? key.floor() : floor_at(key, version);
   if (!fit(key, floor, content, now, now))
     throw Violation(node + " becomes primary at version " + std::to_string(version) + ", and " + name + " is " +
                     sim::describe(content) + ", which it cannot be since " + std::to_string(floor) +
                     describe(key, floor, now));
 }
 
-void Book::restart(const std::string& name, const Content& content, Seconds now) {
+void Book::restart(const std::string& name, const Content& content, std::uint64_t version, Seconds now) {
   Key& key = keys_[name];
   std::uint64_t last = key.steps.size();
   while (last != 0 && key.steps[last - 1].outcome == Outcome::kPending) --last;
@@ -219,7 +230,8 @@ void Book::restart(const std::string& name, const Content& content, Seconds now)
   key.after.resize(last + 1);
   key.after.back() = {content};
   if (evicts_) key.after.back().insert(Content{});
-  key.restarted = last;
+  while (!key.restarts.empty() && key.restarts.back().version > version) key.restarts.pop_back();
+  key.restarts.push_back({last, version});
   key.shown_at.clear();
 }
 

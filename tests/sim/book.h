@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "world.h"
@@ -93,11 +94,12 @@ class Book {
              const std::string& node, const std::function<std::string()>& where);
 
   // A new primary has this, and its log goes to `version`. `all`: it must have whatever was acknowledged; else what was
-  // acknowledged up to there.
+  // acknowledged up to there, by the primaries whose logs its own continues.
   void check_takeover(const std::string& key, const Content& content, bool all, std::uint64_t version, Seconds now,
                       const std::string& node);
   // Of everything else nobody will hear again, but of what is still on its way, and may be done by the new primary.
-  void restart(const std::string& key, const Content& content, Seconds now);
+  // `version`: as above.
+  void restart(const std::string& key, const Content& content, std::uint64_t version, Seconds now);
   void begin_term(std::uint64_t term) { term_ = term; }
   [[nodiscard]] bool follows_acks() const { return follows_acks_; }
 
@@ -115,13 +117,19 @@ class Book {
     std::uint64_t version = 0;
   };
   using Contents = std::set<Content>;
+  struct Restart {
+    std::uint64_t floor = 0;
+    std::uint64_t version = 0;
+  };
   struct Key {
     std::vector<Step> steps;                           // the first is number 1
     std::vector<Contents> after{Contents{Content{}}};  // what it may hold after which step, up to the floor
     std::map<std::string, std::uint64_t> shown_at;     // the newest, by node
-    std::uint64_t restarted = 0;                       // the floor then
+    std::vector<Restart> restarts;
     [[nodiscard]] std::uint64_t floor() const { return after.size() - 1; }
+    [[nodiscard]] std::uint64_t restarted() const { return restarts.empty() ? 0 : restarts.back().floor; }
   };
+  [[nodiscard]] static std::uint64_t floor_at(const Key& key, std::uint64_t version);
   [[nodiscard]] Step& step_of(const Request& change) { return keys_[change.key].steps[change.number - 1]; }
   [[nodiscard]] Contents step_on(const Step& step, const Contents& before, Seconds now) const;
   // The first step from `floor` on after which the key may show this; nothing: none.
@@ -136,7 +144,7 @@ class Book {
 
   const bool evicts_;
   const bool follows_acks_;
-  std::map<std::string, Key> keys_;
+  std::unordered_map<std::string, Key> keys_;
   std::uint64_t term_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::uint64_t reads_ = 0;

@@ -86,17 +86,21 @@ const Hunt kHunts[] = {
     {"reads without lease", Bug::kReadsWithoutLease, 500, with(kCuts)},
     {"borrowed lease", Bug::kBorrowedLease, 100, run_parted},
     {"serves past lease", Bug::kServesPastLease, 500, with(kHasty)},
-    {"half an index", Bug::kHalfIndex, 2000, with(kAllHasty)},
+    {"half an index", Bug::kHalfIndex, 300, with(kIndexing)},
     {"early in sync", Bug::kEarlyInSync, 500, with(kAmbush)},
     {"takeover without patience", Bug::kTakeoverWithoutPatience, 300, with(kAmbush)},
     {"serves old data", Bug::kServesOldData, 500, with(kAll)},
-    {"takeover without fence", Bug::kTakeoverWithoutFence, 500, with(kAll)},
+    {"takeover without fence", Bug::kTakeoverWithoutFence, 200, with(kPrimaries, replication::Ack::kOne)},
     {"forgetful epoch", Bug::kForgetfulEpoch, 100, with(kHasty)},
     {"revoke in vain", Bug::kRevokeInVain, 100, with(kHasty)},
+    {"lost bell", Bug::kLostBell, 20, run_calm},
+    {"forgotten commit", Bug::kForgottenCommit, 20, run_calm},
+    {"hoarded heads", Bug::kHoardedHeads, 5, run_waiting},
+    {"endless batches", Bug::kEndlessBatches, 5, run_forming},
     {"uncommitted answers", Bug::kUncommittedAnswers, 500, with(kAll)},
 };
 
-TEST_CASE("every deliberate bug is found") {
+TEST_CASE("every deliberate bug is found", "[bugs]") {
   const char* only = std::getenv("LMC_SIM_BUG");
   SharedNumber seed;
   for (const Hunt& hunt : kHunts) {

@@ -47,7 +47,9 @@ class Authorities {
 struct ClusterOptions {
   replication::Settings settings;
   std::uint64_t memory_bytes = std::uint64_t{2} << 20;
-  bool evicts = false;  // more is written than there is memory for
+  bool evicts = false;             // more is written than there is memory for
+  bool keeps_acked = true;         // whoever becomes primary has what was acknowledged; else only what its log goes to
+  std::size_t most_pipelined = 4;  // requests of one connection that are not answered
   Weather weather;
   bool loud = false;
 };
@@ -75,6 +77,7 @@ class Connection {
   explicit Connection(OnReply on_reply) : on_reply_(std::move(on_reply)) {}
   [[nodiscard]] bool closed() const { return closed_; }
   [[nodiscard]] bool all_begun() const { return asked_.empty(); }
+  [[nodiscard]] std::size_t unanswered() const { return asked_.size() + made_.size(); }
   // By the client: nothing is answered any more.
   void give_up() { closed_ = true; }
 
@@ -112,6 +115,8 @@ class SimNode final : replication::NodeOwner, replication::Authority {
 
   // What the store holds, past all gates.
   [[nodiscard]] Content peek(const std::string& key);
+  // Whatever grows with what happens is within its limit.
+  void check_bounds() const;
 
  private:
   void change_role(const std::function<void()>& change) override;
@@ -155,12 +160,16 @@ class Cluster {
         network(world, options.weather),
         authorities(world),
         book(options.evicts, options.settings.ack == replication::Ack::kAll),
-        options_(options) {}
+        options_(options) {
+    watch();
+  }
 
   SimNode& start(const std::string& address);
   void end(const std::string& address) { nodes.erase(address); }
   [[nodiscard]] SimNode* find(const std::string& address);
   [[nodiscard]] SimNode* primary();
+  // The status of all nodes.
+  [[nodiscard]] std::string describe() const;
   // For who reads the log of one seed.
   void say(const std::string& line) const;
   // Runs until the condition holds; a violation with `what` if it does not within the time.
@@ -171,7 +180,7 @@ class Cluster {
   void await_all_in_sync(std::size_t backups, Micros most = 30s);
   // All in-sync nodes hold the same: the same bytes of log, and the same answers for these keys.
   void check_equal();
-  // Those that have everything at this moment.
+  // Those that have everything at this moment; of the others, the bytes that they have.
   void check_equal_now();
   [[nodiscard]] Seconds seconds() const;
   [[nodiscard]] bool evicts() const { return options_.evicts; }
@@ -185,10 +194,17 @@ class Cluster {
 
  private:
   void on_takeover(SimNode& node, std::uint64_t term);
+  void watch();  // from now on
+  void note_settled();
   // In what they differ; empty: in nothing.
   [[nodiscard]] std::string compare(SimNode& leader, SimNode& backup);
+  // Likewise, in the bytes that the backup has applied.
+  [[nodiscard]] std::string compare_prefix(SimNode& leader, SimNode& backup);
 
   ClusterOptions options_;
+  std::string leads_;  // who became primary last
+  std::uint64_t led_from_ = 0;
+  bool settled_ = true;
 };
 
 }  // namespace lmc::sim

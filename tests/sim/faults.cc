@@ -10,16 +10,27 @@ Harm::Harm(Cluster& cluster, Operator& watcher, const Faults& faults)
   cluster_.authorities.watch([this](const replication::GroupView& next, bool decided) { on_change(next, decided); });
 }
 
+void Harm::begin() {
+  begun_ = true;
+  if (faults_.indexing) watch_copies();
+}
+
 void Harm::end() {
   faults_ = {};
   cluster_.network.mend_all();
 }
 
+std::string Harm::victim() {
+  if (!faults_.primaries) return some_node();
+  SimNode* const primary = cluster_.primary();
+  return primary != nullptr ? primary->address() : std::string();
+}
+
 void Harm::do_some() {
   World& world = cluster_.world;
-  const std::string& a = some_node();
+  const std::string a = victim();
   const std::string& b = some_node();
-  switch (world.pick(4)) {
+  switch (world.pick(5)) {
     case 0:
       if (faults_.kills) watcher_.kill(a);
       return;
@@ -35,10 +46,31 @@ void Harm::do_some() {
       if (faults_.lasting && world.chance(400)) return part(a, world.chance(700));
       if (a != b) cut(a, b);
       return;
+    case 3:
+      if (faults_.slows) slow_down(a, world.now() + world.delay(faults_.lasting ? 500'000us : 100'000us));
+      return;
     default:
       if (faults_.breaks) cluster_.network.break_links(a, b);
       return;
   }
+}
+
+void Harm::slow_down(const std::string& address, TimePoint until) {
+  SimNode* const node = cluster_.find(address);
+  if (!faults_.slows || node == nullptr || cluster_.world.now() >= until) return;
+  node->process().stop_for(cluster_.world.delay(2000us));
+  cluster_.world.after(cluster_.world.delay(3000us), [this, address, until] { slow_down(address, until); });
+}
+
+void Harm::watch_copies() {
+  if (!faults_.indexing) return;
+  World& world = cluster_.world;
+  for (const auto& [address, node] : cluster_.nodes) {
+    const replication::Standby* const standby = node->node().standby();
+    if (standby != nullptr && standby->state() == replication::Standby::State::kIndexing && world.chance(300))
+      cluster_.network.break_links(address, standby->primary());
+  }
+  world.after(20us, [this] { watch_copies(); });
 }
 
 void Harm::cut(const std::string& a, const std::string& b) {

@@ -1,6 +1,7 @@
 #include "load.h"
 
 #include <algorithm>
+#include <set>
 
 namespace lmc::sim {
 
@@ -78,8 +79,11 @@ class Client {
   // What has not been begun may yet be done, after anything that is asked elsewhere meanwhile: that is waited for.
   void lose_patience(std::uint64_t asked, const std::shared_ptr<Connection>& connection) {
     if (asked != asked_ || awaited_.empty()) return;
+    if (options_.most_wait)
+      throw Violation("no answer though nothing is wrong: " + awaited_.front().request.key + " at " + node_ + "\n" +
+                      cluster_.describe());
     if (changing_ && !connection->all_begun())
-      return world_.after(kPatience, [this, asked, connection] { lose_patience(asked, connection); }), void();
+      return world_.after(kPatience, [this, asked, connection] { lose_patience(asked, connection); });
     connection->give_up();
     given_up_[node_] = connected_;
     for (const Awaited& each : std::exchange(awaited_, {}))
@@ -93,7 +97,8 @@ class Client {
     request.key = key;
     request.number = cluster_.book.next(key);
     const std::uint64_t which = world_.pick(cluster_.evicts() ? 60 : 100);
-    if (which < 45) {
+    const bool in_place = (which >= 45 && which < 60) || (which >= 75 && which < 87);
+    if (which < 45 || (in_place && !may_change_in_place(key))) {
       request.verb = Verb::kSet;
       request.bytes = world_.pick(2 * options_.value_bytes);
       request.expiry = draw_expiry(request.number);
@@ -110,7 +115,14 @@ class Client {
     } else {
       request.verb = Verb::kErase;
     }
+    if (request.verb == Verb::kSet || request.verb == Verb::kCount) stored_.erase(key);
     return request;
+  }
+
+  // Note "words ahead".
+  [[nodiscard]] bool may_change_in_place(const std::string& key) const {
+    using InPlace = LoadOptions::InPlace;
+    return options_.in_place == InPlace::kAlways || (options_.in_place == InPlace::kStored && stored_.contains(key));
   }
 
   // Mostly one that tells which change it is from.
@@ -127,11 +139,19 @@ class Client {
       throw Violation("a reply that is not next: " + request.key + " " + std::to_string(request.number));
     const Awaited awaited = awaited_.front();
     awaited_.pop_front();
+    check_wait(awaited);
     check(awaited, reply);
     failed_ = failed_ || reply.outcome != Reply::Outcome::kDone;
     if (!awaited_.empty()) return;
     changing_ = false;
-    again(failed_ ? 2ms : 50us);
+    again(failed_ ? 2ms : world_.delay(options_.pause));
+  }
+
+  void check_wait(const Awaited& awaited) const {
+    const auto waited = std::chrono::duration_cast<Micros>(world_.now() - awaited.asked);
+    if (options_.most_wait && waited > *options_.most_wait)
+      throw Violation("an answer took " + std::to_string(waited.count()) + " us though nothing is wrong: " +
+                      awaited.request.key + " at " + node_ + ", asked at " + stamp(awaited.asked));
   }
 
   void check(const Awaited& awaited, const Reply& reply) {
@@ -154,6 +174,7 @@ class Client {
         if (!request.changes()) return shown();
         cluster_.book.done(request, {reply.found, reply.term, reply.version}, now);
         done_[request.key] = request.number;
+        if (request.verb == Verb::kSet || request.verb == Verb::kCount) stored_.insert(request.key);
         // A touch shows what it has touched.
         if (request.verb == Verb::kTouch && reply.found) shown();
         return;
@@ -171,6 +192,7 @@ class Client {
   std::map<std::string, std::uint64_t> given_up_;  // connections up to this one, by node
   std::uint64_t asked_ = 0;
   std::deque<Awaited> awaited_;
+  std::set<std::string> stored_;               // keys of which the latest set or count was answered
   std::map<std::string, std::uint64_t> done_;  // the latest change of a key among those that were asked together
   bool changing_ = false;
   bool failed_ = false;
@@ -206,7 +228,7 @@ void Load::flush_later() {
 
 void Load::flush_when_quiet() {
   if (std::any_of(clients_.begin(), clients_.end(), [](const auto& each) { return each->changing(); }))
-    return cluster_.world.after(200us, [this] { flush_when_quiet(); }), void();
+    return cluster_.world.after(200us, [this] { flush_when_quiet(); });
   SimNode* const primary = ended_ ? nullptr : cluster_.primary();
   if (primary != nullptr) return flush(*primary);
   flushing_ = false;

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "replication/deliberate_bugs.h"
+#include "replication/engine/shipper.h"
 
 namespace lmc::sim {
 
@@ -38,6 +39,7 @@ struct LinkEnd : std::enable_shared_from_this<LinkEnd> {
   bool down = false;   // nothing lands here, or from here, any more
   bool leaks = false;  // but for what was under way (kRevokeInVain)
   std::deque<Chain> posted;
+  std::size_t outstanding = 0;  // chains posted and not reported completed
   TimePoint last_completion{};
   bool landing = false;
 
@@ -117,9 +119,10 @@ void LinkEnd::post(std::span<const Write> writes) {
       posted.size() >= replication::kMaxOutstandingChains)
     std::abort();
   World& world = host->network().world();
+  if (++outstanding > replication::Shipper::kMostInFlight) world.fail("a link's send queue grows: of " + address);
   const Weather& weather = host->network().weather();
   Micros delay = world.delay(weather.delay);
-  if (world.chance(5)) delay += world.delay(weather.down_after / 4);  // one that is late
+  if (world.chance(weather.late)) delay += world.delay(weather.down_after / 4);
   posted.push_back({{writes.begin(), writes.end()}, 0, 0, world.now() + delay, host->term()});
   if (bytes_of(posted.back()) > replication::kMaxChainBytes) std::abort();
   if (posted.size() == 1) world.at(posted.front().lands, [self = shared_from_this()] { self->land_next(); });
@@ -149,6 +152,7 @@ void LinkEnd::land_next() {
   TimePoint completes = world.now() + world.delay(host->network().weather().delay);
   last_completion = completes = std::max(completes, last_completion);
   host->process().at(completes, [self = shared_from_this()] {
+    --self->outstanding;
     if (self->observer != nullptr && !self->down) self->observer->on_completed(1);
   });
   if (!posted.empty()) again(1us);
@@ -217,6 +221,9 @@ class SimLink final : public Link {
 
 // --- control connections ---
 
+// What may wait in one, of the little that these groups hold.
+constexpr std::size_t kMostWaitingBytes = std::size_t{64} << 10;
+
 struct PeerEnd : std::enable_shared_from_this<PeerEnd> {
   Host* host = nullptr;
   std::string address;
@@ -224,7 +231,8 @@ struct PeerEnd : std::enable_shared_from_this<PeerEnd> {
   PeerObserver* observer = nullptr;
   bool closed = false;  // by us, or told so
   bool up = false;
-  std::size_t waiting = 0;  // bytes sent and not yet received
+  std::deque<std::string> unsent;  // while the way is cut
+  std::size_t waiting = 0;         // bytes sent to here and not yet received, or unsent there
   TimePoint last_arrival{};
 
   void tell(TimePoint when, std::function<void(PeerObserver&)> what) {
@@ -263,16 +271,27 @@ class SimPeer final : public Peer {
   static void deliver(const std::shared_ptr<PeerEnd>& from, std::string message) {
     const auto peer = from->other.lock();
     if (!peer || peer->host == nullptr || from->host == nullptr) return;
+    peer->waiting += message.size();
+    if (peer->waiting > kMostWaitingBytes)
+      peer->host->network().world().fail("a control connection's send queue grows: from " + from->address + " to " +
+                                         peer->address);
+    from->unsent.push_back(std::move(message));
+    if (from->unsent.size() == 1) send_on(from);
+  }
+  // What is unsent, in its order.
+  static void send_on(const std::shared_ptr<PeerEnd>& from) {
+    const auto peer = from->other.lock();
+    if (from->closed || !peer || peer->host == nullptr || from->host == nullptr) return from->unsent.clear();
     Network& network = from->host->network();
     World& world = network.world();
-    if (network.is_cut(from->address, peer->address)) {
-      world.after(2000us, [from, message = std::move(message)]() mutable {
-        if (!from->closed) deliver(from, std::move(message));
+    if (network.is_cut(from->address, peer->address)) return world.after(2000us, [from] { send_on(from); });
+    for (; !from->unsent.empty(); from->unsent.pop_front()) {
+      peer->last_arrival = std::max(peer->last_arrival, world.now() + world.delay(network.weather().delay));
+      peer->tell(peer->last_arrival, [peer, message = std::move(from->unsent.front())](PeerObserver& it) {
+        peer->waiting -= message.size();
+        it.on_message(message);
       });
-      return;
     }
-    peer->last_arrival = std::max(peer->last_arrival, world.now() + world.delay(network.weather().delay));
-    peer->tell(peer->last_arrival, [message = std::move(message)](PeerObserver& it) { it.on_message(message); });
   }
   static void deliver_close(const std::shared_ptr<PeerEnd>& from, const std::shared_ptr<PeerEnd>& peer) {
     if (from->host == nullptr || peer->host == nullptr) return;

@@ -10,7 +10,8 @@
 //   late       a chain may be on its way for long, and lands unless its receiver has revoked the link
 //
 // Bytes are read from the sender's memory when they land, as a network card reads them: memory changed too early shows.
-// It is a violation if something of a term lands where that term was fenced.
+// It is a violation if something of a term lands where that term was fenced, and if more is given to a link or a
+// control connection to be sent than what the engine promises to stay within.
 #pragma once
 
 #include <algorithm>
@@ -32,6 +33,7 @@ class SimPeer;
 struct Weather {
   Micros delay{30};            // of a message or chain, usually
   Micros down_after{200'000};  // until a link notices that nothing arrives
+  unsigned late = 5;           // chains in a thousand that are on their way for long
 };
 
 class Network {

@@ -1,9 +1,14 @@
 #include "scenario.h"
 
+#include <array>
+
 #include "load.h"
 #include "operator.h"
 
 namespace lmc::sim {
+
+using replication::Ack;
+
 namespace {
 
 ClusterOptions usual_options(bool loud) {
@@ -52,6 +57,21 @@ void run_forming(std::uint64_t seed, bool loud) {
   if (cluster.book.acknowledged() < 20) throw Violation("hardly anything happened");
 }
 
+void run_calm(std::uint64_t seed, bool loud) {
+  ClusterOptions options = usual_options(loud);
+  options.settings.lease = {2s, 400ms};  // whose timers are every 200 ms
+  options.settings.ring_slots = 128;     // little room: it must be told in time that there is more
+  options.weather.late = 0;
+  options.settings.ack = std::array{Ack::kAll, Ack::kOne, Ack::kNone}[seed % 3];
+  Cluster cluster(seed, options);
+  start_group(cluster);
+  cluster.await_all_in_sync(2);
+  Load load(cluster, {.clients = 1 + cluster.world.pick(4), .most_wait = 15ms});
+  cluster.world.run_for(300ms);
+  load.end();
+  if (cluster.book.acknowledged() < 100) throw Violation("hardly anything happened");
+}
+
 void run_joins(std::uint64_t seed, bool loud) {
   ClusterOptions options = usual_options(loud);
   options.evicts = true;
@@ -63,6 +83,27 @@ void run_joins(std::uint64_t seed, bool loud) {
   cluster.world.run_for(100ms);
   cluster.start("c:1").node().start_backup("a:1");
   cluster.world.run_for(400ms);
+  load.end();
+  cluster.await_all_in_sync(2);
+  cluster.check_equal();
+  check_last_values(cluster);
+}
+
+void run_waiting(std::uint64_t seed, bool loud) {
+  ClusterOptions options = usual_options(loud);
+  options.settings.ring_slots = 128;
+  Cluster cluster(seed, options);
+  start_group(cluster);
+  Load load(cluster, {.flushes = false});  // while one is awaited nothing is changed
+  cluster.await_in_sync(2);
+  for (const std::string& address : kNodes) cluster.network.cut(address, kAuthority);
+  cluster.world.run_for(cluster.world.delay(10'000us));
+  cluster.end("c:1");
+  cluster.world.run_for(3s);
+  cluster.network.mend_all();
+  cluster.await_in_sync(1);
+  cluster.start("c:1").node().start_backup("a:1");
+  cluster.await_in_sync(2);
   load.end();
   cluster.await_all_in_sync(2);
   cluster.check_equal();
@@ -88,15 +129,20 @@ void run_parted(std::uint64_t seed, bool loud) {
   check_last_values(cluster);
 }
 
-void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults) {
+void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, Ack ack) {
   ClusterOptions options = usual_options(loud);
   options.evicts = faults.full;
+  options.settings.ack = ack;
+  options.keeps_acked = ack == Ack::kAll || (ack == Ack::kOne && faults.primaries);
   Cluster cluster(seed, options);
   cluster.start("a:1").node().start_primary();
   Operator watcher(cluster, faults.impatient);
   Harm harm(cluster, watcher, faults);
   LoadOptions usual;
   LoadOptions large{.keys = 200, .value_bytes = 3000, .flushes = false};
+  usual.pause = ack == Ack::kNone ? 500us : 250us;
+  usual.in_place = LoadOptions::InPlace::kNever;
+  if (ack == Ack::kAll) usual.in_place = faults.ahead ? LoadOptions::InPlace::kAlways : LoadOptions::InPlace::kStored;
   Load load(cluster, faults.full ? large : usual);
   watcher.begin();
   watcher.restart("b:1");
@@ -120,8 +166,8 @@ void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults) {
   check_last_values(cluster);
 }
 
-Scenario with(const Faults& faults) {
-  return [faults](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults); };
+Scenario with(const Faults& faults, Ack ack) {
+  return [faults, ack](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults, ack); };
 }
 
 }  // namespace lmc::sim

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
+#include <queue>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "replication/fabric/reactor.h"
 
@@ -32,22 +34,30 @@ class World {
   World& operator=(const World&) = delete;
 
   [[nodiscard]] TimePoint now() const { return now_; }
-  using Event = std::pair<TimePoint, std::uint64_t>;
-  Event at(TimePoint when, std::function<void()> what) {
-    const Event event{std::max(when, now_), ++events_made_};
-    if (!ended_) events_.emplace(event, std::move(what));
-    return event;
+  void at(TimePoint when, std::function<void()> what) {
+    if (ended_) return;
+    std::uint32_t place = static_cast<std::uint32_t>(whats_.size());
+    if (free_.empty()) {
+      whats_.push_back(std::move(what));
+    } else {
+      place = free_.back();
+      free_.pop_back();
+      whats_[place] = std::move(what);
+    }
+    queue_.push({std::max(when, now_), ++events_made_, place});
   }
-  Event after(Micros delay, std::function<void()> what) { return at(now_ + delay, std::move(what)); }
-  void cancel(const Event& event) { events_.erase(event); }
+  void after(Micros delay, std::function<void()> what) { at(now_ + delay, std::move(what)); }
   // Until nothing is left to happen before `end`.
   void run_until(TimePoint end) {
     std::uint64_t most = kMostEvents;
-    while (!events_.empty() && events_.begin()->first.first <= end) {
+    while (!queue_.empty() && queue_.top().when <= end) {
       if (most-- == 0) throw Violation("too much happens: no end of it is in sight");
-      auto first = events_.extract(events_.begin());
-      now_ = first.key().first;
-      first.mapped()();
+      const Event event = queue_.top();
+      queue_.pop();
+      now_ = event.when;
+      const std::function<void()> what = std::move(whats_[event.place]);
+      free_.push_back(event.place);
+      what();
     }
     now_ = std::max(now_, end);
   }
@@ -70,11 +80,19 @@ class World {
 
  private:
   static constexpr std::uint64_t kMostEvents = 5'000'000;  // at once; a second has some 100,000
+  struct Event {
+    TimePoint when;
+    std::uint64_t number;  // what is due at the same time happens in the order in which it was asked for
+    std::uint32_t place;   // in whats_
+    bool operator>(const Event& other) const { return std::tie(when, number) > std::tie(other.when, other.number); }
+  };
   std::mt19937_64 chance_;
   bool ended_ = false;
   TimePoint now_ = TimePoint{} + 1h;
   std::uint64_t events_made_ = 0;
-  std::map<Event, std::function<void()>> events_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> queue_;
+  std::vector<std::function<void()>> whats_;
+  std::vector<std::uint32_t> free_;  // places of whats_
 };
 
 // A process's thread: what is to run on it waits while it is stopped, and never runs once it has ended.
@@ -92,8 +110,8 @@ class Process {
     stopped_until_ = std::max(stopped_until_, world_.now() + time + std::chrono::nanoseconds(1));
   }
   // Runs on this thread at that time or, if it is stopped then, when it goes on.
-  World::Event at(TimePoint when, std::function<void()> what) {
-    return world_.at(when, [this, alive = alive_, run = std::move(what)]() mutable {
+  void at(TimePoint when, std::function<void()> what) {
+    world_.at(when, [this, alive = alive_, run = std::move(what)]() mutable {
       if (!*alive) return;
       if (stopped())
         at(stopped_until_, std::move(run));
@@ -101,7 +119,7 @@ class Process {
         run();
     });
   }
-  World::Event after(Micros delay, std::function<void()> what) { return at(world_.now() + delay, std::move(what)); }
+  void after(Micros delay, std::function<void()> what) { at(world_.now() + delay, std::move(what)); }
 
  private:
   World& world_;
