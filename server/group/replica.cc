@@ -36,6 +36,7 @@ replication::Settings settings_of(const GroupOptions& options, const std::string
 Replica::Replica(const GroupOptions& options, replication::GroupSecret secret, store::Store& store,
                  net::Network& network, net::Clock& clock, net::Log& log, unsigned workers)
     : options_(options),
+      store_(store),
       network_(network),
       log_(log),
       secret_(std::move(secret)),
@@ -151,8 +152,12 @@ net::Replicator::Status Replica::status() const {
 
 // --- the node ---
 
+// A worker may be within a turn for as long as it waits for room that backups hold up, and nobody hears of them while
+// this thread waits for the worker.
 void Replica::change_role(const std::function<void()>& change) {
+  store_.interrupt_waits(true);
   network_.pause_workers([&] {
+    store_.interrupt_waits(false);
     change();
     network_.fail_held();
   });

@@ -71,6 +71,7 @@ class Replica final : public net::Replicator, replication::NodeOwner {
   void say(const std::string& line);
 
   const GroupOptions options_;
+  store::Store& store_;
   net::Network& network_;
   net::Log& log_;
   replication::GroupSecret secret_;

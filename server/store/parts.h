@@ -44,7 +44,9 @@ struct Store::Parts {
   Follower follower;
   std::function<void()> room_wanted;   // set before the log announces
   std::atomic<bool> following{false};  // changed while no session is in a turn
-  SpinLock flush_lock;                 // the order of flushes is the order of its holders
+  // Set by any thread, read by sessions that wait for room; relaxed: they look again and again.
+  std::atomic<bool> waits_interrupted{false};
+  SpinLock flush_lock;  // the order of flushes is the order of its holders
   Opened opened = Opened::kEmpty;
   std::string opening_report;
   // One tally per session slot; it outlives the session.

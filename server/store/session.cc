@@ -210,6 +210,7 @@ bool Session::make_room(std::uint64_t bytes, Purpose purpose) {
     parts.log.collect();
     const Log::Claimed outcome = parts.log.take_claim(state_->appender, static_cast<std::uint32_t>(wanted), purpose);
     if (outcome == Log::Claimed::kTaken) return true;
+    if (parts.waits_interrupted.load(std::memory_order_relaxed)) return false;
     const std::uint32_t claimed = parts.log.claimed_segments();
     const std::uint32_t coming = parts.log.free_segments() + parts.log.retired_segments();
     // What waits for followers comes, at the latest when who does not answer is given up: nothing more is to go for it.

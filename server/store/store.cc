@@ -184,6 +184,10 @@ void Store::end_announcing() {
   parts_->log.end_announcing();
 }
 
+void Store::interrupt_waits(bool interrupted) {
+  parts_->waits_interrupted.store(interrupted, std::memory_order_relaxed);
+}
+
 LogHead Store::announce(std::size_t most, std::vector<Change>& out) {
   return parts_->log.announce(most, out);
 }

@@ -284,6 +284,9 @@ class Store {
   // Of a copy: what was applied is now this store's own, as with stop_following(), and what it changes thereby is told.
   void begin_announcing(std::function<void()> room_wanted);
   void end_announcing();
+  // While set, a mutation that finds no room gives up instead of waiting for it: for who waits for its turn to end.
+  // Any thread.
+  void interrupt_waits(bool interrupted);
   [[nodiscard]] LogHead announce(std::size_t most, std::vector<Change>& out);
   void describe(std::vector<AnnouncedSegment>& out) const;
   // What is free or gone when announcing begins counts as retirement 1.

@@ -280,6 +280,41 @@ class Replication(GroupCase):
             with node.server.connect(20) as connection:
                 self.assertIn(b"\r\nbefore\r\n", connection.ask_until(b"get key\r\n"))
 
+    def test_a_fence_does_not_wait_for_writes_that_wait_for_room(self):
+        group = self.group(backups=1, options=["-m", "32", "--replication-timeout", str(round(settings.seconds(20_000)))])
+        primary, backup = group.nodes
+        os.kill(backup.server.pid, signal.SIGSTOP)  # what is retired from now on is not used again
+        over = threading.Event()
+
+        def flood():
+            number = 0
+            try:
+                with primary.server.connect(60) as connection:
+                    connection.socket.settimeout(0.2)
+                    while not over.is_set():
+                        number += 1
+                        try:
+                            connection.send(b"set flood%d 0 0 50000 noreply\r\n%s\r\n" % (number % 5000, b"v" * 50_000))
+                        except TimeoutError:
+                            break  # the server reads no more: in the middle of a request, which is as good
+                    over.wait(settings.seconds(60))
+            except OSError:
+                pass
+
+        floods = [threading.Thread(target=flood, daemon=True) for _ in range(8)]
+        for thread in floods:
+            thread.start()
+        try:
+            time.sleep(settings.seconds(2))  # until all workers wait for room
+            began = time.monotonic()
+            primary.ctl("fence", str(int(primary.ctl("epoch")) + 100_000))
+            self.assertLess(time.monotonic() - began, settings.seconds(1.5))
+        finally:
+            over.set()
+            os.kill(backup.server.pid, signal.SIGCONT)
+            for thread in floods:
+                thread.join()
+
     def test_stats_replication(self):
         group = self.group(backups=1)
         with group.primary.server.connect(20) as connection:

@@ -1,9 +1,11 @@
 // A copy that has applied what was announced up to a version answers as the original did at that version.
 #include "server/store/follower.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "copy.h"
 #include "support.h"
@@ -307,6 +309,27 @@ TEST_CASE("a segment is used again only when those who follow have no reader in 
   const std::uint64_t free_before = original.store.summary().free_segments;
   original.store.set_followers_past(told);
   CHECK(original.store.summary().free_segments > free_before);
+}
+
+TEST_CASE("a mutation that waits for room gives up when it is interrupted, and goes on when there is room") {
+  StoreOptions patient = test::options_of(kMemory);
+  patient.room_waits = 1'000'000'000;
+  Cache original(patient);
+  Copy copy(original.store, test::options_of(kMemory));
+  std::atomic<unsigned> waits{0};
+  original.store.begin_announcing([&] { ++waits; });  // and nobody takes what is new
+  REQUIRE(copy.join().empty());
+  MutateResult last = MutateResult::kDone;
+  std::thread writer([&] {
+    for (unsigned n = 0; last == MutateResult::kDone; ++n) last = original.set(test::numbered("key", n), "value");
+  });
+  while (waits < 1000) std::this_thread::yield();
+  original.store.interrupt_waits(true);
+  writer.join();
+  CHECK(last == MutateResult::kNoMemory);
+  original.store.interrupt_waits(false);
+  announce_to(original, {&copy}, 100'000);
+  CHECK(original.set("key", "value") == MutateResult::kDone);
 }
 
 TEST_CASE("what cannot be true of a copy is refused") {
