@@ -232,7 +232,8 @@ bool Follower::is_later_copy(LogAddress address, LogAddress than) const {
          arena_.segment(b).sequence.load(std::memory_order_relaxed);
 }
 
-std::optional<std::string> Follower::put(LogAddress address, const HashedKey& key, bool absent_too) {
+std::optional<std::string> Follower::put(LogAddress address, const HashedKey& key, bool absent_too,
+                                         const LivingItem* words) {
   const RecordHeader& record = arena_.record(address);
   const auto deleted = deleted_.find(key.first);
   if (deleted != deleted_.end() && deleted->second > record.version()) return std::nullopt;
@@ -243,7 +244,10 @@ std::optional<std::string> Follower::put(LogAddress address, const HashedKey& ke
     if (found) {
       const Version present = arena_.record(found.slot.address()).version();
       if (present > record.version()) return std::nullopt;
-      if (present == record.version() && !is_later_copy(address, found.slot.address())) return std::nullopt;
+      if (present == record.version() && !is_later_copy(address, found.slot.address())) {
+        if (words != nullptr && found.slot.address() == address) set_words(*words);
+        return std::nullopt;
+      }
     }
     // Of a large item that has been moved on the chunks may be gone: but then what is there is the later copy.
     if (record.has(RecordFlag::kChunked) && !sound_chunks(record))
@@ -255,6 +259,7 @@ std::optional<std::string> Follower::put(LogAddress address, const HashedKey& ke
       return refuse("the index is full", arena_.segment_of(address));
     }
     account_living(arena_, log_, address);
+    if (words != nullptr) set_words(*words);
   }
   (void)index_.grow(kMaxSplitsPerItem);
   return std::nullopt;
@@ -280,15 +285,15 @@ void Follower::apply_touch(const RecordHeader& record, const HashedKey& key) {
   if (!found) return;
   if (arena_.record(found.slot.address()).version() > record.version()) return;
   log_.unsettled().note(key, record.version());
-  set_words(found.slot.address(), record.expiry(), record.access().stale, record.access().win_sent);
+  set_words({found.slot.address(), record.expiry(), record.access().stale, record.access().win_sent});
 }
 
-void Follower::set_words(LogAddress address, UnixSeconds expiry, bool stale, bool win_sent) {
-  RecordHeader& item = arena_.record(address);
+void Follower::set_words(const LivingItem& words) {
+  RecordHeader& item = arena_.record(words.address);
   const UnixSeconds before = item.expiry();
-  item.set_expiry(expiry);
-  account_touched(arena_, log_, address, before, expiry);
-  item.set_state(stale, win_sent);
+  item.set_expiry(words.expiry);
+  account_touched(arena_, log_, words.address, before, words.expiry);
+  item.set_state(words.stale, words.win_sent);
 }
 
 std::optional<std::string> Follower::evict(const Change& change) {
@@ -376,13 +381,7 @@ std::optional<std::string> Follower::settle_living(const Added& added) {
       arena_.record(address).kind() != RecordKind::kItem)
     return refuse("a living record that is no item", id);
   const HashedKey key = index_.hash(arena_.record(address).key());
-  if (Refusal refusal = put(address, key, true)) return refusal;
-  if (!added.words) return std::nullopt;
-  const Index::BucketLock lock(index_, key);
-  const Index::Found found = index_.find_locked(key, lock.pair());
-  if (found && found.slot.address() == address)
-    set_words(address, added.item.expiry, added.item.stale, added.item.win_sent);
-  return std::nullopt;
+  return put(address, key, true, added.words ? &added.item : nullptr);
 }
 
 }  // namespace lmc::store

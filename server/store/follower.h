@@ -79,14 +79,16 @@ class Follower {
     bool words;
   };
   [[nodiscard]] Refusal settle_living(const Added& added);
-  // The key's item is this one, unless what is there is newer; `absent_too`: also if there is none.
-  [[nodiscard]] Refusal put(LogAddress address, const HashedKey& key, bool absent_too);
+  // The key's item is this one, unless what is there is newer; `absent_too`: also if there is none. `words`: if it is
+  // that then, or was already, it has these.
+  [[nodiscard]] Refusal put(LogAddress address, const HashedKey& key, bool absent_too,
+                            const LivingItem* words = nullptr);
   [[nodiscard]] bool told(LogAddress address) const;
   [[nodiscard]] Refusal apply_records(std::span<const LogAddress> records);
   [[nodiscard]] Refusal apply_record(LogAddress address, const HashedKey& key);
   void apply_delete(const RecordHeader& record, const HashedKey& key);
   void apply_touch(const RecordHeader& record, const HashedKey& key);
-  void set_words(LogAddress address, UnixSeconds expiry, bool stale, bool win_sent);  // under the key's lock
+  void set_words(const LivingItem& words);  // under the key's lock
   void evict_item(LogAddress address, const RecordHeader& record);
   // Of two copies of one record, which the other moved: never from the survivor to the fresh stream, and within a
   // stream always behind what is there. (What is appended to the two streams is not told in the order of the appends.)

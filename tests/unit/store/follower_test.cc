@@ -258,6 +258,24 @@ TEST_CASE("what is changed in place while a copy joins is not lost") {
   CHECK(all_of(copy.cache) == all_of(original));
 }
 
+TEST_CASE("a living item that is told again has the words that it was told with last") {
+  Cache original(test::options_of(kMemory));
+  (void)original.set("key", "value");
+  Copy copy(original.store, test::options_of(kMemory));
+  original.store.begin_announcing([] {});
+  join_late(original, copy);
+  Session scanning(original.store);
+  for (const std::uint32_t seconds : {100U, 200U}) {
+    REQUIRE(original.touch("key", test::later(seconds)) == MutateResult::kDone);
+    announce_to(original, {&copy}, 1000);
+    scanning.begin_turn(kNow);
+    copy.add_living(scanning.find(scanning.hash("key")));
+    scanning.end_turn();
+    announce_to(original, {&copy}, 1000);
+    CHECK(all_of(copy.cache) == all_of(original));
+  }
+}
+
 TEST_CASE("a copy that takes over goes on as a store of its own, with everything that it had applied") {
   Cache original(test::options_of(kMemory));
   Copy copy(original.store, test::options_of(kMemory));
