@@ -276,6 +276,55 @@ TEST_CASE("a living item that is told again has the words that it was told with 
   }
 }
 
+TEST_CASE("every answer of a copy waits for what was removed, or touched, before it began") {
+  Cache original(test::options_of(kMemory));
+  for (const char* key : {"deleted", "touched", "evicted", "living"}) (void)original.set(key, "value");
+  original.store.begin_announcing([] {});
+  REQUIRE(original.erase("deleted") == MutateResult::kDone);
+  REQUIRE(original.touch("touched", test::later(100)) == MutateResult::kDone);
+  Copy copy(original.store, test::options_of(kMemory));
+  std::vector<Change> nobody;
+  const LogHead head = original.store.announce(1000, nobody);
+  REQUIRE(head.version == original.store.summary().version);
+  copy.set_head(head);
+  REQUIRE(copy.join().empty());
+  copy.cache.session.begin_turn(kNow);
+  for (const char* key : {"deleted", "touched", "evicted", "living"}) {
+    copy.cache.session.forget_dependency();
+    (void)copy.cache.session.find(copy.cache.session.hash(key));
+    CHECK(copy.cache.session.dependency() == head.version);
+  }
+  copy.cache.session.end_turn();
+}
+
+TEST_CASE("what an operator asks of a backup does not change the copy") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  NewItem expiring;
+  expiring.expiry = test::later(10);
+  Work work(original, 3);
+  for (unsigned n = 0; n < 20'000; ++n) {
+    work.step();
+    if (n % 100 == 0) (void)original.set(test::numbered("expiring", n), "value", expiring);
+    if (n % 37 != 0) continue;
+    announce_to(original, {&copy}, 1000);
+    // cache_memlimit and lru_crawler crawl, as they reach the store
+    CHECK(copy.cache.store.set_memory_limit(n % 2 == 0 ? kMemory / 4 : kMemory) == Store::LimitChange::kDone);
+    copy.cache.session.begin_turn(test::later(100));
+    for (std::uint64_t cursor = 0; cursor != Session::kCrawlEnd;) copy.cache.session.crawl(cursor, 1000);
+    copy.cache.session.end_turn();
+  }
+  announce_to(original, {&copy}, 1000);
+  CHECK(all_of(copy.cache) == all_of(original));
+  std::vector<AnnouncedSegment> there;
+  std::vector<AnnouncedSegment> here;
+  original.store.inventory(there);
+  copy.cache.store.inventory(here);
+  CHECK(there.size() == here.size());
+  CHECK(original.store.counters().evictions > 10);
+}
+
 TEST_CASE("a copy that takes over goes on as a store of its own, with everything that it had applied") {
   Cache original(test::options_of(kMemory));
   Copy copy(original.store, test::options_of(kMemory));
