@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -279,6 +280,31 @@ class Replication(GroupCase):
         for node in group.nodes:
             with node.server.connect(20) as connection:
                 self.assertIn(b"\r\nbefore\r\n", connection.ask_until(b"get key\r\n"))
+
+    def test_who_never_reads_an_answer_of_a_backup_holds_up_nobody(self):
+        group = self.group(backups=1, options=["-m", "32"])
+        primary, backup = group.nodes
+        with primary.server.connect(20) as connection:
+            connection.set(b"large", b"x" * 900_000)
+        before = backup.server.resident_bytes()
+        for _ in range(20):
+            deaf = socket.create_connection(backup.server.address)
+            self.addCleanup(deaf.close)
+            deaf.setblocking(False)
+            deaf.send(b"get large\r\n" * 100)
+        with primary.server.connect(20) as connection:
+            for number in range(4000):  # the log goes around, several times
+                connection.send(b"set fill%d 0 0 30000 noreply\r\n%s\r\n" % (number, b"v" * 30_000))
+                if number % 50 == 0:
+                    self.assertEqual(connection.set(b"key", b"%d" % number), b"STORED\r\n")
+        status = primary.status()
+        self.assertEqual((status["in_sync"], status["backups_lost"]), (backup.address, "0"))
+        with primary.server.connect(20) as one, backup.server.connect(20) as other:
+            self.assertGreater(int(one.stats()["evictions"]), 0)
+            one.set(b"key", b"value")
+            self.assertEqual(other.get(b"key"), b"value")
+        if not settings.sanitized():
+            self.assertLess(backup.server.resident_bytes() - before, (32 + 100) << 20)
 
     def test_a_fence_does_not_wait_for_writes_that_wait_for_room(self):
         group = self.group(backups=1, options=["-m", "32", "--replication-timeout", str(round(settings.seconds(20_000)))])
