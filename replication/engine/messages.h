@@ -46,6 +46,11 @@ struct GroupView {
   static void fields(auto& codec, auto& m) { codec(m.epoch.value, m.primary, m.in_sync); }
 };
 
+// "epoch 65538 primary 10.0.0.1:21211 in_sync 10.0.0.2:21211,10.0.0.3:21211", `none` for what there is none of: the
+// answer to the command `view`; and back.
+[[nodiscard]] std::string describe_view(const GroupView& view);
+[[nodiscard]] std::optional<GroupView> parse_view(const std::string& text);
+
 // A backup to its primary, first of all. Its first three fields are the first of every version's.
 struct Join {
   static constexpr MessageKind kKind = MessageKind::kJoin;
@@ -68,7 +73,8 @@ struct Refused {
   static constexpr MessageKind kKind = MessageKind::kRefused;
   std::string reason;
   std::string primary;  // where to ask instead; or empty
-  static void fields(auto& codec, auto& m) { codec(m.reason, m.primary); }
+  GroupView view;       // as who refuses knows it: who is refused may not be in it any more
+  static void fields(auto& codec, auto& m) { codec(m.reason, m.primary, m.view); }
 };
 
 struct Welcome {

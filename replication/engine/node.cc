@@ -15,6 +15,8 @@ namespace {
 constexpr std::chrono::microseconds kInvitePeriod{std::chrono::milliseconds(500)};
 constexpr std::chrono::microseconds kFarewell{std::chrono::seconds(1)};
 constexpr std::size_t kMostVisitors = 256;
+// Of a term: so long a promotion waits for what others know of the set. Who lives answers at once.
+constexpr int kViewPatienceShare = 4;
 
 Epoch next_term(Epoch seen) {
   return {(seen.value / kEpochsOfTerm + 1) * kEpochsOfTerm};
@@ -221,6 +223,13 @@ void Node::on_service_lost() {
   outside_.owner.change_role([] {});
 }
 
+// Of a set without this node it may never hear otherwise, and must not take itself for a member of an older one. (What
+// others take it for, it knows better: it may have ended since.)
+void Node::on_view_elsewhere(const GroupView& view) {
+  if (view.epoch <= view_.epoch || view.primary.empty() || view.primary == settings_.address) return;
+  see(std::max(seen_, view.epoch), view);
+}
+
 void Node::on_moved(const std::string& primary) {
   const std::string to = primary;
   if (to != settings_.address) follow(to);
@@ -253,7 +262,7 @@ void Node::forget_visitor(Visitor* visitor) {
 void Node::on_join(std::unique_ptr<Peer> peer, const Join& join) {
   const auto refuse_join = [&](const std::string& why, const std::string& primary) {
     outside_.say("refused " + join.address + " (" + peer->name() + "): " + why);
-    (void)peer->send(encode_message(Refused{why, primary}));
+    (void)peer->send(encode_message(Refused{why, primary, view_}));
     bid_farewell(std::move(peer));
   };
   if (join.protocol != kProtocolVersion || join.ledger_format != kLedgerFormatVersion)
@@ -309,19 +318,38 @@ void Node::invite_absent() {
 // One invitation at a time, however often somebody says that the node belongs here.
 void Node::invite(const std::string& address) {
   if (!invited_.insert(address).second) return;
-  ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address,
+  ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address, settings_.lease.term,
       [this, address](const std::optional<Answer>&) { invited_.erase(address); });
 }
 
-void Node::ask(const std::string& address, const std::string& command,
+void Node::ask(const std::string& address, const std::string& command, Duration patience,
                std::function<void(const std::optional<Answer>&)> done) {
   const std::uint64_t number = next_errand_++;
   errands_[number] = std::make_unique<Errand>(
-      outside_.reactor, outside_.peers, address, command, settings_.lease.term,
+      outside_.reactor, outside_.peers, address, command, patience,
       [this, number, done = std::move(done)](const std::optional<Answer>& answer, std::string_view) {
         end_errand(number);
         done(answer);
       });
+}
+
+// What anybody knows of a later set than this node does is known here when it is done.
+void Node::ask_for_views(std::function<void()> done) {
+  if (known_.empty()) return done();
+  struct Inquiry {
+    std::size_t awaited;
+    GroupView latest;
+  };
+  const auto inquiry = std::make_shared<Inquiry>(Inquiry{known_.size(), {}});
+  const auto answered = [this, inquiry, done = std::move(done)](const std::optional<Answer>& answer) {
+    const auto view = answer && answer->ok ? parse_view(answer->text) : std::nullopt;
+    if (view && !view->primary.empty() && view->epoch > inquiry->latest.epoch) inquiry->latest = *view;
+    if (--inquiry->awaited != 0) return;
+    on_view_elsewhere(inquiry->latest);
+    done();
+  };
+  for (const std::string& address : std::set<std::string>(known_))
+    ask(address, "view", settings_.lease.term / kViewPatienceShare, answered);
 }
 
 void Node::end_errand(std::uint64_t number) {
@@ -339,6 +367,7 @@ void Node::command(const std::string& text, AnswerTo answer) {
   words >> name;
   if (name == "status") return answer({true, describe_status(*this)});
   if (name == "epoch") return answer({true, std::to_string(seen_.value)});
+  if (name == "view") return answer({true, describe_view(view_)});
   if (name == "promote") {
     words >> rest;
     if (rest.empty() || rest == "force") return promote(rest == "force", std::move(answer));
@@ -359,13 +388,30 @@ void Node::command(const std::string& text, AnswerTo answer) {
 void Node::promote(bool force, AnswerTo answer) {
   if (role_ == Role::kPrimary) return answer({true, "is the primary already"});
   if (takeover_ || promoting_) return answer(refuse("is being promoted already"));
+  if (const auto why = why_not_promoted(force)) return answer(refuse(*why));
+  if (force || outside_.authority != nullptr) return ask_to_take_over(force, answer);
+  promoting_ = true;
+  ask_for_views([this, answer] {
+    promoting_ = false;
+    if (role_ == Role::kPrimary) return answer({true, "is the primary already"});
+    if (const auto why = why_not_promoted(false)) return answer(refuse(*why));
+    ask_to_take_over(false, answer);
+  });
+}
+
+// Note "members only".
+std::optional<std::string> Node::why_not_promoted(bool force) const {
   const bool indexes = standby_ && standby_->state() == Standby::State::kIndexing;
-  if ((!applier_.sound() || indexes) && !led_to_) return answer(refuse("has no copy of the group's data"));
-  // An authority that decides for the group may have taken it in without its knowing yet, and is asked below.
+  if ((!applier_.sound() || indexes) && !led_to_) return "has no copy of the group's data";
+  // An authority that decides for the group may have taken it in without its knowing yet, and is asked.
   const bool led_last = led_to_ && led_in_ == seen_;
-  if (!force && outside_.authority == nullptr && !view_.has(settings_.address) && !led_last)
-    return answer(refuse("is not in sync as of epoch " + std::to_string(view_.epoch.value) +
-                         ": acknowledged writes would be lost"));
+  if (force || outside_.authority != nullptr || view_.has(settings_.address) || led_last) return std::nullopt;
+  std::string why = "is not in sync as of " + describe_view(view_);
+  if (seen_ > view_.epoch) why += " (and epoch " + std::to_string(seen_.value) + " has begun since)";
+  return why + ": it may lack acknowledged writes; promote a node that is in sync, or `promote force`";
+}
+
+void Node::ask_to_take_over(bool force, const AnswerTo& answer) {
   // Decided before anybody is fenced: who is not to be primary must not disturb the one that is.
   const GroupView old = view_;
   GroupView intent{next_term(std::max(seen_, authority_at_)), settings_.address, old.in_sync};
@@ -502,7 +548,7 @@ void Node::OwnAuthority::propose(const GroupView& next, Decided done) {
     done(true, next);
   };
   for (const std::string& address : dropped)
-    node_.ask(address, "epoch", [answered](const std::optional<Answer>& answer) {
+    node_.ask(address, "epoch", node_.settings_.lease.term, [answered](const std::optional<Answer>& answer) {
       answered({answer && answer->ok ? std::strtoull(answer->text.c_str(), nullptr, 10) : 0});
     });
   answered({});

@@ -4,6 +4,7 @@
 //
 //   status                     key and value by line
 //   epoch                      the highest that this node has seen
+//   view                       what it knows of the group: describe_view()
 //   promote [force]            this backup becomes primary, in a new term; see takeover.h
 //   demote                     this primary stops serving, lets its backups have everything, and waits to follow
 //   fence EPOCH                nothing of an older epoch may change anything here any more; answers how far it is
@@ -132,6 +133,7 @@ class Node final : LeaderOwner, StandbyOwner {
   void on_view(const GroupView& view) override;
   void on_commit() override;
   void on_service_lost() override;
+  void on_view_elsewhere(const GroupView& view) override;
   void on_moved(const std::string& primary) override;
   void on_deposed(Epoch by) override;
 
@@ -146,14 +148,17 @@ class Node final : LeaderOwner, StandbyOwner {
   void follow(const std::string& primary);
   void on_join(std::unique_ptr<Peer> peer, const Join& join);
   void invite(const std::string& address);
-  void ask(const std::string& address, const std::string& command,
+  void ask(const std::string& address, const std::string& command, Duration patience,
            std::function<void(const std::optional<Answer>&)> done);
+  void ask_for_views(std::function<void()> done);
   void invite_absent();
   void forget_visitor(Visitor* visitor);
   void bid_farewell(std::unique_ptr<Peer> peer);
   void end_errand(std::uint64_t number);
 
   void promote(bool force, AnswerTo answer);
+  [[nodiscard]] std::optional<std::string> why_not_promoted(bool force) const;
+  void ask_to_take_over(bool force, const AnswerTo& answer);
   void take_over(bool force, const GroupView& old, const GroupView& intent, const AnswerTo& answer);
   void give_up(const AnswerTo& answer, const std::string& why);
   void on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced, const AnswerTo& answer);
@@ -200,7 +205,7 @@ class Node final : LeaderOwner, StandbyOwner {
   // Where the ledger of this node as primary ended, while what its log holds is from then.
   std::optional<Position> led_to_;
   Epoch led_in_;            // the epoch that it was the end of
-  bool promoting_ = false;  // the authority has been asked
+  bool promoting_ = false;  // the others, or the authority, have been asked
   AnswerTo demoting_;
   Deaf deaf_;
   std::vector<std::unique_ptr<Peer>> farewells_;  // until what was sent last has gone

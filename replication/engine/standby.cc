@@ -82,10 +82,10 @@ void Standby::on_up() {
   send(encode_message(join));
 }
 
-void Standby::on_refused(const Refused& refused) {
-  const std::string primary = refused.primary;
+void Standby::on_refused(Refused refused) {
   end_session("refused: " + refused.reason, true);
-  if (!primary.empty() && primary != primary_) owner_.on_moved(primary);
+  owner_.on_view_elsewhere(refused.view);
+  if (!refused.primary.empty() && refused.primary != primary_) owner_.on_moved(refused.primary);
 }
 
 void Standby::on_welcome(const Welcome& welcome) {
@@ -319,7 +319,7 @@ void Standby::on_message(std::string_view message) {
       if (const auto welcome = decode_message<Welcome>(message)) return on_welcome(*welcome);
       break;
     case MessageKind::kRefused:
-      if (const auto refused = decode_message<Refused>(message)) return on_refused(*refused);
+      if (auto refused = decode_message<Refused>(message)) return on_refused(std::move(*refused));
       break;
     case MessageKind::kCopying:
       if (const auto copying = decode_message<Copying>(message)) {

@@ -30,6 +30,8 @@ class StandbyOwner {
   virtual void on_commit() = 0;
   // What was read here and not yet answered may be old when it can be answered again: it must not be.
   virtual void on_service_lost() = 0;
+  // What the node asked knows of the group, which refuses this one.
+  virtual void on_view_elsewhere(const GroupView& view) = 0;
   // The node asked is not the primary, but says who is.
   virtual void on_moved(const std::string& primary) = 0;
   [[nodiscard]] virtual Epoch seen() const = 0;
@@ -88,7 +90,7 @@ class Standby final : PeerObserver {
   void on_living(Living living);
   void add_living();
   void on_view(const GroupView& view);
-  void on_refused(const Refused& refused);
+  void on_refused(Refused refused);
   void apply();
   void report(bool at_once);
   void update_serving();

@@ -197,6 +197,36 @@ class Replication(GroupCase):
         primary.ctl("add", one.address)
         group.await_in_sync()
 
+    def test_who_was_removed_is_promoted_only_by_force(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        primary.ctl("remove", one.address)
+        poll(lambda: primary.status()["in_sync"] == other.address, "the group without it")
+        view = f"primary {primary.address} in_sync {other.address}: it may lack acknowledged writes"
+        poll(lambda: one.status()["in_sync"] == other.address, "it hears of the set without it")
+        with self.assertRaisesRegex(Refused, f"is not in sync as of epoch [0-9]+ {view}"):
+            one.ctl("promote")
+        self.assertEqual(primary.serves(), "all", "who is refused disturbs nobody")
+        self.assertEqual(other.serves(), "reads")
+        self.assertIn("primary of epoch", one.ctl("promote", "force"))
+
+    def test_who_was_dropped_unawares_is_promoted_only_by_force(self):
+        group = self.group(options=["--replication-timeout", "400"])
+        primary, one, other = group.nodes
+        os.kill(one.server.pid, signal.SIGSTOP)
+        poll(lambda: primary.status()["in_sync"] == other.address, "the group without the stopped backup")
+        with primary.server.connect(20) as connection:
+            connection.set(b"key", b"value")
+        primary.server.kill()
+        os.kill(one.server.pid, signal.SIGCONT)
+        with self.assertRaisesRegex(Refused, f"is not in sync as of epoch [0-9]+ primary {primary.address} "
+                                             f"in_sync {other.address}"):
+            one.ctl("promote")
+        self.assertIn("primary of epoch", other.ctl("promote"))
+        group.await_in_sync(other, [one])
+        with one.server.connect(20) as connection:
+            self.assertEqual(connection.get(b"key"), b"value")
+
     def test_what_cannot_be_is_refused(self):
         group = self.group(backups=1)
         primary, one = group.nodes
@@ -275,6 +305,8 @@ class Replication(GroupCase):
         for node in group.nodes:
             with self.assertRaises((OSError, EOFError)), node.server.connect(20) as connection:
                 connection.ask_until(b"get key\r\n")
+        with self.assertRaisesRegex(Refused, f"in_sync {backup.address} .and epoch [0-9]+ has begun since"):
+            primary.ctl("promote")
         backup.ctl("promote", "force")  # and it invites the other
         group.await_in_sync(backup)
         for node in group.nodes:

@@ -45,8 +45,9 @@ TEST_CASE("the bytes of what a backup asks for, and is answered, are those of FO
   check_bytes(join,
               "0101000000010000000e00000031302e302e302e323a3231323131030000007463700000000400000000000001000200"
               "00000000100000000000000001000000000001020001000000000002010000000000000300010000000000");
-  check_bytes(Refused{"not the primary", kPrimary},
-              "020f0000006e6f7420746865207072696d6172790e00000031302e302e302e313a3231323131");
+  check_bytes(Refused{"not the primary", kPrimary, kView},
+              "020f0000006e6f7420746865207072696d6172790e00000031302e302e302e313a3231323131"
+              "02000100000000000e00000031302e302e302e313a3231323131010000000e00000031302e302e302e323a3231323131");
   check_bytes(Welcome{true, ticket_from(0xa0), ticket_from(0xb0), 1000000, 100000, kView},
               "0301a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf40420f0000000000a08601000000"
               "000002000100000000000e00000031302e302e302e313a3231323131010000000e00000031302e302e302e323a323132"
@@ -72,6 +73,15 @@ TEST_CASE("the bytes of views, commands and answers are those of FORMAT.md") {
               "31");
   check_bytes(Command{"fence 131072"}, "0b0c00000066656e636520313331303732");
   check_bytes(Answer{true, "copy 65538 258"}, "0c010e000000636f707920363535333820323538");
+}
+
+TEST_CASE("a view in words is the one of FORMAT.md, and is read again") {
+  CHECK(describe_view(kView) == "epoch 65538 primary 10.0.0.1:21211 in_sync 10.0.0.2:21211");
+  CHECK(describe_view({}) == "epoch 0 primary none in_sync none");
+  for (const GroupView& view : {kView, GroupView{}, GroupView{{3}, kPrimary, {kBackup, "10.0.0.3:21211"}}})
+    CHECK(parse_view(describe_view(view)) == view);
+  for (const char* wrong : {"", "epoch", "epoch x primary none in_sync none", "65538 10.0.0.1:21211 none"})
+    CHECK_FALSE(parse_view(wrong));
 }
 
 TEST_CASE("a truth that is neither 0 nor 1 is none") {
