@@ -18,6 +18,7 @@ namespace lmc::replication {
 
 namespace {
 
+constexpr std::string_view kClosed = "closed by the other end";
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;  // at a time, before others are looked after
 constexpr std::size_t kMaxFrameBytes = kMaxMessageBytes + kFrameOverheadBytes;
 
@@ -93,10 +94,8 @@ void Channel::read() {
     const ssize_t got = ::recv(socket_.get(), bytes, sizeof bytes, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (got <= 0) {
-      const bool by_peer = got == 0 || errno == ECONNRESET;
-      return fail(got == 0 ? "closed by the other end" : std::strerror(errno), by_peer && state_ == State::kUp);
-    }
+    if (got == 0) return fail(std::string(kClosed), state_ == State::kUp);
+    if (got < 0) return fail_by(errno);
     total += static_cast<std::size_t>(got);
     const std::string_view read(bytes, static_cast<std::size_t>(got));
     if (state_ == State::kShaking)
@@ -150,8 +149,7 @@ void Channel::flush() {
   while (sent_ != out_.size()) {
     const ssize_t got = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
-      return fail(std::strerror(errno), state_ == State::kUp && (errno == EPIPE || errno == ECONNRESET));
+    if (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return fail_by(errno);
     if (got < 0) break;
     sent_ += static_cast<std::size_t>(got);
   }
@@ -160,6 +158,16 @@ void Channel::flush() {
     sent_ = 0;
   }
   if (watch_) watch_->want({true, sent_ != out_.size()});
+}
+
+// Of a system call on the socket. EPIPE: the peer's close had come, in order, before what was sent was refused. A reset
+// may as well come from something between, while the peer lives and holds to its lease.
+void Channel::fail_by(int error) {
+  if (error == EPIPE) return fail(std::string(kClosed), state_ == State::kUp);
+  std::string cause = std::strerror(error);
+  if (error == ECONNRESET)
+    cause += " (its process has ended with bytes unread, or something between cut the connection)";
+  fail(std::move(cause), false);
 }
 
 void Channel::tell_room() {

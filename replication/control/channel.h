@@ -49,6 +49,7 @@ class Channel final : public Peer {
   void tell_room();
   [[nodiscard]] std::size_t queued_bytes() const { return out_.size() - sent_; }
   void fail(std::string cause, bool by_peer);
+  void fail_by(int error);
   void report_failure();
   void drop();
 

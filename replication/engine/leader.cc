@@ -269,6 +269,12 @@ void Leader::update_commit() {
   if (view_.in_sync.size() > 1 || widened_) pump(true);
 }
 
+void Leader::suspend() {
+  if (deliberately(Bug::kServesPastLease)) return;
+  serves_until_ = {};
+  around_.serving.set_until({});
+}
+
 void Leader::update_lease() {
   if (ended()) return;
   TimePoint until = TimePoint::max();
@@ -311,7 +317,6 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
   }
   const bool continues = join.has_copy && join.position.sequence >= reused_ && ledger_.continues(join.position);
   if (Member* old = find(join.address)) {
-    old->end();
     on_lost(*old, "it joins anew", true);
   }
   if (!ended() && counts(join.address) && !continues) {
@@ -337,10 +342,7 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
 bool Leader::remove(const std::string& address) {
   Member* member = find(address);
   if (member == nullptr && !view_.in_set(address)) return false;
-  if (member != nullptr) {
-    member->end();
-    on_lost(*member, "removed", false);
-  }
+  if (member != nullptr) on_lost(*member, "removed", false);
   change_set();
   return true;
 }
@@ -354,7 +356,11 @@ void Leader::forget(const Member& member) {
   update_bell();
 }
 
+// A backup that finds its session ended holds this node to no lease any more: from before it can find that nothing is
+// answered here, until the set is another, or it is back.
 void Leader::on_lost(Member& member, std::string_view cause, bool ended) {
+  if (counts(member.address())) suspend();
+  member.end();
   ++counters_.members_lost;
   note(member.address() + " is lost: " + std::string(cause));
   entering_.erase(member.address());
@@ -365,6 +371,8 @@ void Leader::on_lost(Member& member, std::string_view cause, bool ended) {
   forget(member);
   if (deliberately(Bug::kUncountedLoss)) recount();
   change_set();
+  update_commit();
+  update_lease();
 }
 
 void Leader::on_deposed(Epoch by) {
@@ -422,7 +430,6 @@ void Leader::drop_laggards(TimePoint now) {
   late_ = std::max(late_, due);
   for (Member* member : all()) {
     if (member->state() != Member::State::kInSync || member->shipper().applied() >= late_) continue;
-    member->end();
     on_lost(*member, "it is too far behind", false);
   }
 }

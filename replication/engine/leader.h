@@ -142,6 +142,7 @@ class Leader final : MemberOwner {
   void on_linger_over();
   [[nodiscard]] Sequence landed_where_it_counts() const;
   void update_commit();
+  void suspend();
   void update_lease();
   void update_readers();
   void tick();

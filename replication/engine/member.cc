@@ -278,9 +278,7 @@ void Member::on_down(std::string_view cause, bool by_peer) {
 }
 
 void Member::lose(std::string_view cause, bool ended) {
-  if (state_ == State::kLost) return;
-  end();
-  owner_.on_lost(*this, cause, ended);
+  if (state_ != State::kLost) owner_.on_lost(*this, cause, ended);
 }
 
 void Member::end() {

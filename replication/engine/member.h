@@ -39,7 +39,7 @@ class MemberOwner {
   [[nodiscard]] virtual BulkPacer& pacer() = 0;
   [[nodiscard]] virtual bool copying() const = 0;  // to some member
   virtual void on_caught_up(Member& member) = 0;
-  // It is over; the member does nothing more. `ended`: the backup's side is known to have given up the session.
+  // It is over; the owner ends it. `ended`: the backup's side is known to have given up the session.
   virtual void on_lost(Member& member, std::string_view cause, bool ended) = 0;
   // The backup has seen a later epoch than its primary.
   virtual void on_deposed(Epoch by) = 0;

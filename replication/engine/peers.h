@@ -18,7 +18,7 @@ class PeerObserver {
   virtual void on_message(std::string_view message) = 0;
   // send() had said no, and what waited then has become much less.
   virtual void on_room() {}
-  // `by_peer`: the other end has closed it, in order or by ending.
+  // `by_peer`: the other end is known to have closed it, in order or by ending. A reset is no such knowledge.
   virtual void on_down(std::string_view cause, bool by_peer) = 0;
 };
 

@@ -81,7 +81,7 @@ const Hunt kHunts[] = {
     {"entries before bytes", Bug::kEntriesBeforeBytes, 300, with(kAll)},
     {"torn entries", Bug::kTornEntries, 300, with(kAll)},
     {"reuse without waiting", Bug::kReuseWithoutWaiting, 600, with(kAllFull)},
-    {"copy without fence", Bug::kCopyWithoutFence, 50, run_joins},
+    {"copy without fence", Bug::kCopyWithoutFence, 200, run_joins},
     {"living without words", Bug::kLivingWithoutWords, 100, run_joins},
     {"reads without lease", Bug::kReadsWithoutLease, 500, with(kCuts)},
     {"borrowed lease", Bug::kBorrowedLease, 100, run_parted},

@@ -92,6 +92,17 @@ TEST_CASE("the other end's closing is told as its doing") {
   CHECK(bench.client_ear.downs == 0);
 }
 
+TEST_CASE("a reset is told as one, and not as the other end's doing") {
+  Bench bench;
+  bench.connect();
+  bench.server_ear.in_message = [&] { bench.server->close(); };  // with bytes unread: the kernel resets
+  REQUIRE(bench.client->send("one"));
+  for (int i = 0; i < 4; ++i) REQUIRE(bench.client->send(std::string(kMaxMessageBytes, 'x')));
+  REQUIRE(bench.reactor.run_until([&] { return bench.client_ear.downs == 1; }));
+  CHECK_THAT(bench.client_ear.cause, Catch::StartsWith("Connection reset by peer ("));
+  CHECK_FALSE(bench.client_ear.by_peer);
+}
+
 TEST_CASE("a connection may be closed within a message's call") {
   Bench bench;
   bench.connect();

@@ -3,31 +3,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "any_log.h"
 #include "replication/engine/serving.h"
 
 namespace lmc::replication {
 namespace {
-
-// A log that takes everything.
-class AnyLog final : public ReplicatedLog {
- public:
-  [[nodiscard]] Geometry geometry() const override { return {}; }
-  [[nodiscard]] std::span<char> memory() const override { return {}; }
-  [[nodiscard]] Version version() const override { return {}; }
-  void lead(std::function<void()>) override {}
-  [[nodiscard]] Head announce(std::size_t, std::vector<Entry>&) override { return {}; }
-  void describe(std::vector<SegmentState>&) const override {}
-  [[nodiscard]] std::unique_ptr<LivingScan> scan_living() override { return nullptr; }
-  void set_followers_past(std::uint64_t) override {}
-  void follow() override {}
-  [[nodiscard]] Refusal begin(std::span<const SegmentState>, const Head&) override { return {}; }
-  [[nodiscard]] Refusal apply(const Entry&) override { return {}; }
-  [[nodiscard]] Refusal add_living(std::span<const LivingItem>) override { return {}; }
-  [[nodiscard]] Refusal set_head(const Head&) override { return {}; }
-  [[nodiscard]] std::uint64_t readers_past() override { return 0; }
-  void inventory(std::vector<SegmentState>&) const override {}
-  [[nodiscard]] Digest digest(std::uint32_t, std::uint32_t) const override { return {}; }
-};
 
 // A backup in the middle of epoch 3, and the primary that writes into its ring.
 class Backup {
@@ -54,7 +34,7 @@ class Backup {
   }
 
  private:
-  AnyLog log_;
+  test::AnyLog log_;
   LedgerRing ring_;
   Applier applier_;
   Serving serving_;

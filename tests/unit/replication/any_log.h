@@ -1,0 +1,33 @@
+// A log that takes everything, and has as much news as its version says.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "replication/engine/replicated_log.h"
+
+namespace lmc::replication::test {
+
+class AnyLog final : public ReplicatedLog {
+ public:
+  Version latest;
+
+  [[nodiscard]] Geometry geometry() const override { return {0, 1 << 16, 1, 1 << 10}; }
+  [[nodiscard]] std::span<char> memory() const override { return {}; }
+  [[nodiscard]] Version version() const override { return latest; }
+  void lead(std::function<void()>) override {}
+  [[nodiscard]] Head announce(std::size_t, std::vector<Entry>&) override { return {latest, {}, 0}; }
+  void describe(std::vector<SegmentState>&) const override {}
+  [[nodiscard]] std::unique_ptr<LivingScan> scan_living() override { return nullptr; }
+  void set_followers_past(std::uint64_t) override {}
+  void follow() override {}
+  [[nodiscard]] Refusal begin(std::span<const SegmentState>, const Head&) override { return {}; }
+  [[nodiscard]] Refusal apply(const Entry&) override { return {}; }
+  [[nodiscard]] Refusal add_living(std::span<const LivingItem>) override { return {}; }
+  [[nodiscard]] Refusal set_head(const Head&) override { return {}; }
+  [[nodiscard]] std::uint64_t readers_past() override { return 0; }
+  void inventory(std::vector<SegmentState>&) const override {}
+  [[nodiscard]] Digest digest(std::uint32_t, std::uint32_t) const override { return {}; }
+};
+
+}  // namespace lmc::replication::test

@@ -1,0 +1,113 @@
+// What a primary does about its backups, of which the test is the other end.
+#include "replication/engine/leader.h"
+
+#include <catch2/catch.hpp>
+
+#include "still_world.h"
+
+namespace lmc::replication {
+namespace {
+
+using namespace std::chrono_literals;
+using test::StillWorld;
+using test::Wire;
+using test::WirePeer;
+
+constexpr Epoch kEpoch{0x10001};
+constexpr Position kBegin{kEpoch, {10}};
+const std::string kBackup = "b:1";
+
+// Has not answered yet, unless the test does it.
+class SlowAuthority final : public Authority {
+ public:
+  void propose(const GroupView& next, Decided done) override {
+    asked = next;
+    decided = std::move(done);
+  }
+  GroupView asked;
+  Decided decided;
+};
+
+class NoOwner final : public LeaderOwner {
+ public:
+  void on_commit() override {}
+  void on_view(const GroupView&) override {}
+  void on_deposed(Epoch) override {}
+};
+
+// The primary a:1, and b:1 in its set.
+struct Primary {
+  Primary() {
+    leader.emplace(world.surroundings(), owner, authority, ring,
+                   Leader::Start{kBegin, {}, true, {kEpoch, "a:1", {kBackup}}, {{kBackup, kBegin.sequence}}});
+  }
+
+  // The backup goes on from where the ledger began, and holds leases.
+  std::shared_ptr<Wire> join() {
+    auto wire = std::make_shared<Wire>();
+    std::unique_ptr<Peer> peer = std::make_unique<WirePeer>(wire);
+    Join join;
+    join.address = kBackup;
+    join.has_copy = true;
+    join.position = kBegin;
+    join.seen = kEpoch;
+    REQUIRE_FALSE(leader->join(peer, join));
+    REQUIRE(leader->members().size() == 1);
+    REQUIRE(leader->members()[0]->state() == Member::State::kInSync);
+    world.fabric.made.back()->observer->on_up();
+    beat();
+    return wire;
+  }
+  void beat() {
+    test::Cable& cable = *world.fabric.made.back();
+    cable.complete();
+    cable.write({kEpoch, cable.report.beat + 1, cable.report.beat, leader->ledger().last(), {}, world.log.latest});
+  }
+  void write() {
+    ++world.log.latest.value;
+    leader->collect();
+  }
+  [[nodiscard]] bool serves() const { return world.serving.may_serve(world.reactor.now()); }
+
+  StillWorld world;
+  SlowAuthority authority;
+  NoOwner owner;
+  LedgerRing ring{256};
+  std::optional<Leader> leader;
+};
+
+TEST_CASE("a primary answers nothing from before its backup can know that the session has ended") {
+  for (const bool ended : {true, false}) {
+    Primary primary;
+    const auto wire = primary.join();
+    CHECK(primary.serves());
+    bool served_at_close = true;
+    wire->on_close = [&] { served_at_close = primary.serves(); };
+    wire->observer->on_down("gone", ended);
+    CHECK(wire->closed);
+    CHECK_FALSE(served_at_close);
+    CHECK_FALSE(primary.serves());
+  }
+}
+
+TEST_CASE("when the loss has been decided the primary serves again") {
+  Primary primary;
+  const auto wire = primary.join();
+  primary.write();
+  wire->observer->on_down("gone", true);
+  CHECK(primary.authority.asked.in_sync.empty());
+  CHECK(primary.world.serving.committed() < primary.world.log.latest);
+  primary.authority.decided(true, primary.authority.asked);
+  CHECK(primary.serves());
+  CHECK(primary.world.serving.committed() >= primary.world.log.latest);
+}
+
+TEST_CASE("the cause of a loss is in the history, in its own words") {
+  Primary primary;
+  const auto wire = primary.join();
+  wire->observer->on_down("Connection reset by peer (why)", false);
+  CHECK(primary.leader->history().back() == "b:1 is lost: Connection reset by peer (why)");
+}
+
+}  // namespace
+}  // namespace lmc::replication
