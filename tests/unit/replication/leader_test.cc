@@ -102,6 +102,24 @@ TEST_CASE("when the loss has been decided the primary serves again") {
   CHECK(primary.world.serving.committed() >= primary.world.log.latest);
 }
 
+TEST_CASE(
+    "while a backup that counts is away and nobody decides, the ledger goes on and what is kept for it does not grow") {
+  Primary primary;
+  const auto wire = primary.join();
+  wire->observer->on_down("gone", true);
+  for (int i = 0; i < 10'000; ++i) {
+    primary.write();
+    if (i % 100 == 0) primary.world.reactor.advance(1ms);
+  }
+  CHECK(primary.leader->ledger().last().value > 10'000);
+  CHECK(primary.leader->kept().heads <= 256 + 1);
+  CHECK(primary.world.serving.committed().value == 0);
+  CHECK_FALSE(primary.serves());
+  primary.authority.decided(true, primary.authority.asked);
+  CHECK(primary.world.serving.committed() >= primary.world.log.latest);
+  CHECK(primary.leader->kept().heads == 0);
+}
+
 TEST_CASE("the cause of a loss is in the history, in its own words") {
   Primary primary;
   const auto wire = primary.join();
