@@ -13,6 +13,9 @@ struct Epoch {
   auto operator<=>(const Epoch&) const = default;
 };
 
+// The upper bits of an epoch count terms, the lower 16 the changes of the set within one.
+inline constexpr std::uint64_t kEpochsOfTerm = std::uint64_t{1} << 16;
+
 // The place of an entry in a group's ledger; the first is 1. It goes on over epochs and primaries.
 struct Sequence {
   std::uint64_t value = 0;

@@ -17,6 +17,10 @@ constexpr std::size_t kHistory = 32;
 constexpr Sequence kNever{std::numeric_limits<std::uint64_t>::max()};
 constexpr Duration kLinger = std::chrono::milliseconds(1);  // with --ack=none; a reactor's timers are not finer
 
+bool of_one_term(Epoch one, Epoch other) {
+  return one.value / kEpochsOfTerm == other.value / kEpochsOfTerm;
+}
+
 }  // namespace
 
 Leader::Leader(const Surroundings& around, LeaderOwner& owner, Authority& authority, LedgerRing& ring,
@@ -451,6 +455,18 @@ void Leader::change_set() {
   }
   if (next.in_sync == view_.in_sync) return;
   ++next.epoch.value;
+  propose(next);
+}
+
+bool Leader::begin_term(Epoch epoch) {
+  if (proposing_ || ended()) return false;
+  GroupView next = view_;
+  next.epoch = epoch;
+  propose(next);
+  return true;
+}
+
+void Leader::propose(const GroupView& next) {
   proposing_ = true;
   proposed_ = next.in_sync;
   recount();
@@ -466,6 +482,9 @@ void Leader::change_set() {
 }
 
 void Leader::adopt(const GroupView& next) {
+  // Against another primary, whose epochs may have the numbers of this one's: a position in them says nothing, and who
+  // has no session is copied to.
+  if (!of_one_term(next.epoch, view_.epoch)) reused_ = {ledger_.last().value + 1};
   view_ = next;
   widened_ = false;
   std::erase_if(absent_, [this](const auto& each) { return !view_.in_set(each.first); });

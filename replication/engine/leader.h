@@ -77,6 +77,9 @@ class Leader final : MemberOwner {
   void make_room();
   // Why not, if it is to be refused.
   [[nodiscard]] std::optional<std::string> join(std::unique_ptr<Peer>& control, const Join& join);
+  // The same set in an epoch of another term, which outranks a primary that is not of this group's history. False: the
+  // set is being decided.
+  [[nodiscard]] bool begin_term(Epoch epoch);
   // Ends its session and its place in the set; false: nobody of that address.
   bool remove(const std::string& address);
 
@@ -148,6 +151,7 @@ class Leader final : MemberOwner {
   void tick();
   void drop_laggards(TimePoint now);
   void change_set();
+  void propose(const GroupView& next);
   void adopt(const GroupView& next);
   void recount();
   [[nodiscard]] bool counts(const std::string& address) const;

@@ -173,6 +173,7 @@ void Node::end_role(const std::string& why) {
   serving_.set_wants_bell(false);
   role_ = Role::kNone;
   inviter_->cancel();
+  refusals_.clear();
   if (leader_) {
     led_to_ = leader_->ledger().end();
     led_in_ = leader_->view().epoch;
@@ -319,7 +320,21 @@ void Node::invite_absent() {
 void Node::invite(const std::string& address) {
   if (!invited_.insert(address).second) return;
   ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address, settings_.lease.term,
-      [this, address](const std::optional<Answer>&) { invited_.erase(address); });
+      [this, address](const std::optional<Answer>& answer) { on_invited(address, answer); });
+}
+
+// Said once: it is asked again and again.
+void Node::on_invited(const std::string& address, const std::optional<Answer>& answer) {
+  invited_.erase(address);
+  if (!answer) return;
+  if (answer->ok) {
+    refusals_.erase(address);
+    return;
+  }
+  std::string& why = refusals_[address];
+  if (why == answer->text) return;
+  why = answer->text;
+  outside_.say(address + " does not follow: " + why);
 }
 
 void Node::ask(const std::string& address, const std::string& command, Duration patience,
@@ -378,7 +393,7 @@ void Node::command(const std::string& text, AnswerTo answer) {
   } else if (name == "follow" && words >> number >> rest) {
     return answer(follow_command({number}, rest));
   } else if (name == "add" && words >> rest) {
-    return answer(add(rest));
+    return add(rest, std::move(answer));
   } else if (name == "remove" && words >> rest) {
     return answer(remove(rest));
   }
@@ -386,7 +401,7 @@ void Node::command(const std::string& text, AnswerTo answer) {
 }
 
 void Node::promote(bool force, AnswerTo answer) {
-  if (role_ == Role::kPrimary) return answer({true, "is the primary already"});
+  if (role_ == Role::kPrimary) return answer(force ? begin_term() : Answer{true, "is the primary already"});
   if (takeover_ || promoting_) return answer(refuse("is being promoted already"));
   if (const auto why = why_not_promoted(force)) return answer(refuse(*why));
   if (force || outside_.authority != nullptr) return ask_to_take_over(force, answer);
@@ -397,6 +412,14 @@ void Node::promote(bool force, AnswerTo answer) {
     if (const auto why = why_not_promoted(false)) return answer(refuse(*why));
     ask_to_take_over(false, answer);
   });
+}
+
+// Note "two primaries".
+Answer Node::begin_term() {
+  const Epoch epoch = next_term(std::max(seen_, authority_at_));
+  if (!leader_->begin_term(epoch)) return refuse("the in-sync set is being decided: try again");
+  if (view_.epoch != epoch) return {true, "has asked for epoch " + std::to_string(epoch.value)};
+  return {true, "primary of epoch " + std::to_string(epoch.value)};
 }
 
 // Note "members only".
@@ -500,8 +523,10 @@ Answer Node::fence(Epoch epoch) {
 }
 
 Answer Node::follow_command(Epoch epoch, const std::string& primary) {
-  if (epoch < seen_ || (epoch == seen_ && role_ == Role::kPrimary))
-    return refuse("has seen epoch " + std::to_string(seen_.value));
+  if (epoch < seen_) return refuse("has seen epoch " + std::to_string(seen_.value));
+  if (epoch == seen_ && role_ == Role::kPrimary)
+    return refuse("is itself primary of epoch " + std::to_string(seen_.value) +
+                  ": two primaries; `promote force` at the one that is to stay, and the other gives up what it has");
   if (primary == settings_.address) return refuse("cannot follow itself");
   if (takeover_) return refuse("is being promoted");
   if (role_ == Role::kBackup && standby_->primary() == primary) return {true, "follows it already"};
@@ -511,18 +536,24 @@ Answer Node::follow_command(Epoch epoch, const std::string& primary) {
   return {true, "follows " + primary};
 }
 
-Answer Node::add(const std::string& address) {
-  if (!leader_) return refuse("is not the primary");
-  if (address == settings_.address) return refuse("is this node");
+void Node::add(const std::string& address, AnswerTo answer) {
+  if (!leader_) return answer(refuse("is not the primary"));
+  if (address == settings_.address) return answer(refuse("is this node"));
   removed_.erase(address);
   known_.insert(address);
-  invite(address);
-  return {true, "told to follow: " + address};
+  if (!invited_.insert(address).second) return answer({true, address + " is being asked to follow already"});
+  ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address, settings_.lease.term,
+      [this, address, answer = std::move(answer)](const std::optional<Answer>& reply) {
+        on_invited(address, reply);
+        if (!reply) return answer({true, address + " does not answer; it is asked again until it follows"});
+        answer({reply->ok, address + (reply->ok ? " " : " does not follow: ") + reply->text});
+      });
 }
 
 Answer Node::remove(const std::string& address) {
   if (!leader_) return refuse("is not the primary");
   const bool known = known_.erase(address) != 0;
+  refusals_.erase(address);
   if (!leader_->remove(address) && !known) return refuse("no member: " + address);
   removed_.insert(address);
   return {true, "removed: " + address};

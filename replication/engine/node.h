@@ -5,7 +5,8 @@
 //   status                     key and value by line
 //   epoch                      the highest that this node has seen
 //   view                       what it knows of the group: describe_view()
-//   promote [force]            this backup becomes primary, in a new term; see takeover.h
+//   promote [force]            this backup becomes primary, in a new term; see takeover.h. `force` at a primary: in a
+//                              new term too, which another primary follows
 //   demote                     this primary stops serving, lets its backups have everything, and waits to follow
 //   fence EPOCH                nothing of an older epoch may change anything here any more; answers how far it is
 //   follow EPOCH ADDRESS       the primary of that epoch is there: be its backup
@@ -54,7 +55,6 @@ enum class Role : std::uint8_t { kNone, kPrimary, kBackup };
 [[nodiscard]] std::string_view name_of(Role role);
 
 inline constexpr std::size_t kMostFarewells = 64;  // that wait to be closed
-inline constexpr std::uint64_t kEpochsOfTerm = std::uint64_t{1} << 16;
 
 class Node final : LeaderOwner, StandbyOwner {
  public:
@@ -95,6 +95,8 @@ class Node final : LeaderOwner, StandbyOwner {
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] Position position() const { return applier_.position(); }
   [[nodiscard]] Version applied_version() const { return applier_.version(); }
+  // Who was told to follow, and why it does not.
+  [[nodiscard]] const std::map<std::string, std::string>& refusals() const { return refusals_; }
   [[nodiscard]] std::string_view fabric_name() const { return outside_.fabric.name(); }
   // Control connections that are not a member's or a standby's: that came, that it made, and (kMostFarewells) of which
   // it takes leave.
@@ -148,6 +150,7 @@ class Node final : LeaderOwner, StandbyOwner {
   void follow(const std::string& primary);
   void on_join(std::unique_ptr<Peer> peer, const Join& join);
   void invite(const std::string& address);
+  void on_invited(const std::string& address, const std::optional<Answer>& answer);
   void ask(const std::string& address, const std::string& command, Duration patience,
            std::function<void(const std::optional<Answer>&)> done);
   void ask_for_views(std::function<void()> done);
@@ -165,7 +168,8 @@ class Node final : LeaderOwner, StandbyOwner {
   void demote(AnswerTo answer);
   [[nodiscard]] Answer fence(Epoch epoch);
   [[nodiscard]] Answer follow_command(Epoch epoch, const std::string& primary);
-  [[nodiscard]] Answer add(const std::string& address);
+  void add(const std::string& address, AnswerTo answer);
+  [[nodiscard]] Answer begin_term();
   [[nodiscard]] Answer remove(const std::string& address);
 
   // Without a coordinator the primary's word is the group's, unless somebody whom it would drop knows of a later epoch.
@@ -199,6 +203,7 @@ class Node final : LeaderOwner, StandbyOwner {
   std::set<std::string> known_;    // nodes that belong here, to be told whom to follow
   std::set<std::string> removed_;  // are refused
   std::set<std::string> invited_;  // and have not answered
+  std::map<std::string, std::string> refusals_;
   std::map<std::uint64_t, std::unique_ptr<Errand>> errands_;
   std::uint64_t next_errand_ = 0;
   std::vector<std::unique_ptr<Visitor>> visitors_;

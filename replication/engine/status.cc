@@ -108,6 +108,7 @@ StatusLines status_of(const Node& node) {
   constexpr std::string_view kServices[] = {"nothing", "reads", "all"};
   lines.add("serves", kServices[static_cast<unsigned>(node.serving().service())]);
   lines.add("serving_suspended", node.suspended() ? "yes" : "no");
+  for (const auto& [address, why] : node.refusals()) lines.add("does_not_follow:" + address, why);
   if (node.leader() != nullptr) add_leader(out, *node.leader());
   if (node.standby() != nullptr) add_standby(out, node, *node.standby());
   return out;

@@ -227,6 +227,21 @@ class Replication(GroupCase):
         with one.server.connect(20) as connection:
             self.assertEqual(connection.get(b"key"), b"value")
 
+    def test_two_primaries_of_one_epoch_are_told_apart_by_force(self):
+        group = self.group(backups=0)
+        one, other = group.primary, group.add("primary")
+        self.assertEqual(one.status()["epoch"], other.status()["epoch"])
+        for node, value in ((one, b"one"), (other, b"other")):
+            with node.server.connect(20) as connection:
+                connection.set(b"key", value)
+        with self.assertRaisesRegex(Refused, f"{other.address} does not follow: is itself primary of epoch"):
+            one.ctl("add", other.address)
+        self.assertIn("two primaries", one.status()[f"does_not_follow:{other.address}"])
+        self.assertIn("primary of epoch", one.ctl("promote", "force"))
+        group.await_in_sync(one, [other])
+        with other.server.connect(20) as connection:
+            self.assertEqual(connection.get(b"key"), b"one")
+
     def test_what_cannot_be_is_refused(self):
         group = self.group(backups=1)
         primary, one = group.nodes

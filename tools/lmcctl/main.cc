@@ -53,7 +53,8 @@ int run(int argc, char** argv) {
     std::cout << visible
               << "\nADDRESS is that of the node's replication listener. Commands:\n"
                  "  status                 role, epoch, in-sync set, how far each backup is\n"
-                 "  promote [force]        this backup becomes the primary\n"
+                 "  promote [force]        this backup becomes the primary; force: though it may lack something,\n"
+                 "                         or, of two primaries of one epoch, this one is to stay\n"
                  "  demote                 this primary stops, when its backups have everything\n"
                  "  fence EPOCH            nothing of an older epoch may change anything there any more\n"
                  "  follow EPOCH ADDRESS   the primary of that epoch is there: be its backup\n"

@@ -120,6 +120,30 @@ TEST_CASE(
   CHECK(primary.leader->kept().heads == 0);
 }
 
+TEST_CASE("in a new term only who has a session is continued") {
+  Primary primary;
+  const auto wire = primary.join();
+  primary.write();
+  const Epoch next{kEpoch.value + kEpochsOfTerm};
+  CHECK(primary.leader->begin_term(next));
+  CHECK_FALSE(primary.leader->begin_term(next));  // it is being decided
+  primary.authority.decided(true, primary.authority.asked);
+  CHECK(primary.leader->view() == GroupView{next, "a:1", {kBackup}});
+  REQUIRE(primary.leader->members().size() == 1);
+  CHECK(primary.leader->members()[0]->state() == Member::State::kInSync);
+
+  // Of a history whose epoch had the same number.
+  auto stranger = std::make_shared<Wire>();
+  std::unique_ptr<Peer> peer = std::make_unique<WirePeer>(stranger);
+  Join join;
+  join.address = "c:1";
+  join.has_copy = true;
+  join.position = {kEpoch, {kBegin.sequence.value + 1}};
+  join.seen = kEpoch;
+  REQUIRE_FALSE(primary.leader->join(peer, join));
+  CHECK(stranger->last<Welcome>()->copy);
+}
+
 TEST_CASE("the cause of a loss is in the history, in its own words") {
   Primary primary;
   const auto wire = primary.join();

@@ -1,0 +1,103 @@
+// What a node answers to commands, of which the other nodes are the test.
+#include "replication/engine/node.h"
+
+#include <catch2/catch.hpp>
+
+#include "still_world.h"
+
+namespace lmc::replication {
+namespace {
+
+using namespace std::chrono_literals;
+using test::StillWorld;
+using test::Wire;
+
+class CalmOwner final : public NodeOwner {
+ public:
+  void change_role(const std::function<void()>& change) override { change(); }
+  void on_serving() override {}
+  void on_room_wanted() override {}
+  void remember(Epoch, const GroupView&) override {}
+};
+
+// The node a:1.
+struct Alone {
+  std::optional<Answer> ask(const std::string& command) {
+    answer.reset();
+    node.command(command, [this](const Answer& told) { answer = told; });
+    return answer;
+  }
+  // What another node was asked last, in words.
+  [[nodiscard]] std::string asked(const std::string& address) const {
+    const auto wire = world.peers.to(address);
+    if (wire == nullptr) return {};
+    wire->observer->on_up();
+    const auto command = wire->last<Command>();
+    return command ? command->text : std::string();
+  }
+  void reply(const std::string& address, const Answer& to) const { world.peers.to(address)->say(to); }
+  [[nodiscard]] bool says(const std::string& part) const {
+    return std::any_of(world.lines.begin(), world.lines.end(),
+                       [&](const std::string& line) { return line.find(part) != std::string::npos; });
+  }
+
+  StillWorld world;
+  CalmOwner owner;
+  Node node{{world.reactor, world.fabric, world.peers, world.log, owner, nullptr,
+             [this](const std::string& line) { world.lines.push_back(line); }, [] { return Ticket{}; }},
+            world.settings};
+  std::optional<Answer> answer;
+};
+
+TEST_CASE("of two primaries of one epoch each says what ends it, and a later term does") {
+  Alone one;
+  one.node.start_primary();
+  const std::string epoch = one.ask("epoch")->text;
+  const Answer refusal = one.ask("follow " + epoch + " b:1").value_or(Answer{});
+  CHECK_FALSE(refusal.ok);
+  CHECK(refusal.text.find("is itself primary of epoch " + epoch) == 0);
+  CHECK(refusal.text.find("`promote force`") != std::string::npos);
+
+  CHECK_FALSE(one.ask("add b:1"));  // not before it has answered
+  CHECK(one.asked("b:1") == "follow " + epoch + " a:1");
+  one.reply("b:1", refusal);
+  REQUIRE(one.answer);
+  CHECK_FALSE(one.answer->ok);
+  CHECK(one.answer->text == "b:1 does not follow: " + refusal.text);
+  CHECK(one.says("b:1 does not follow: is itself primary"));
+  CHECK(one.ask("status")->text.find("does_not_follow:b:1 " + refusal.text) != std::string::npos);
+
+  CHECK(one.ask("promote")->text == "is the primary already");
+  const Answer promoted = one.ask("promote force").value_or(Answer{});
+  CHECK(promoted.ok);
+  const std::string later = std::to_string(std::stoull(epoch) + kEpochsOfTerm);
+  CHECK(promoted.text == "primary of epoch " + later);
+  CHECK(one.node.serving().service() == Service::kAll);
+  one.world.reactor.advance(10ms);
+  CHECK(one.asked("b:1") == "follow " + later + " a:1");
+  one.reply("b:1", {true, "follows a:1"});
+  CHECK(one.ask("status")->text.find("does_not_follow") == std::string::npos);
+}
+
+TEST_CASE("a refusal to follow is said once, however often it is asked for") {
+  Alone one;
+  one.node.start_primary();
+  (void)one.ask("add b:1");
+  for (int times = 0; times < 10; ++times) {
+    if (!one.asked("b:1").empty()) one.reply("b:1", {false, "no"});
+    one.world.reactor.advance(600ms);
+  }
+  CHECK(std::count(one.world.lines.begin(), one.world.lines.end(), "b:1 does not follow: no") == 1);
+}
+
+TEST_CASE("a primary of an epoch that is over follows who has a later one") {
+  Alone one;
+  one.node.start_primary();
+  const std::uint64_t epoch = std::stoull(one.ask("epoch")->text);
+  CHECK_FALSE(one.ask("follow " + std::to_string(epoch - 1) + " b:1")->ok);
+  CHECK(one.ask("follow " + std::to_string(epoch + 1) + " b:1")->ok);
+  CHECK(one.node.role() == Role::kBackup);
+}
+
+}  // namespace
+}  // namespace lmc::replication
