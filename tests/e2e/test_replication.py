@@ -242,6 +242,21 @@ class Replication(GroupCase):
         with other.server.connect(20) as connection:
             self.assertEqual(connection.get(b"key"), b"one")
 
+    def test_a_promotion_that_a_fenced_node_refuses_can_be_repeated(self):
+        group = self.group()
+        primary, one, other = group.nodes
+        with primary.server.connect(20) as connection:
+            connection.set(b"key", b"value")
+        primary.server.kill()
+        other.ctl("fence", str(int(other.ctl("epoch")) + 100_000))  # as of a promotion that was not completed
+        with self.assertRaisesRegex(Refused, f"{other.address} is not fenced: has seen epoch"):
+            one.ctl("promote")
+        self.assertEqual(one.serves(), "nothing")
+        self.assertIn("primary of epoch", one.ctl("promote"))
+        group.await_in_sync(one, [other])
+        with other.server.connect(20) as connection:
+            self.assertEqual(connection.get(b"key"), b"value")
+
     def test_what_cannot_be_is_refused(self):
         group = self.group(backups=1)
         primary, one = group.nodes
