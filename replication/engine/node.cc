@@ -239,6 +239,7 @@ void Node::on_moved(const std::string& primary) {
 // Note "deposed primary".
 void Node::on_deposed(Epoch by) {
   step_down("epoch " + std::to_string(by.value) + " has begun elsewhere");
+  if (by > seen_) heard_ = by;
   see_without_primary(by);
 }
 
@@ -516,7 +517,8 @@ void Node::demote(AnswerTo answer) {
 }
 
 Answer Node::fence(Epoch epoch) {
-  if (epoch <= seen_) return refuse("has seen epoch " + std::to_string(seen_.value));
+  const bool only_heard = epoch == seen_ && std::exchange(heard_, {}) == epoch;
+  if (epoch <= seen_ && !only_heard) return refuse("has seen epoch " + std::to_string(seen_.value));
   if (!deliberately(Bug::kForgetfulEpoch)) step_down("fenced by epoch " + std::to_string(epoch.value));
   see_without_primary(epoch);
   return {true, describe_position(applier_.sound(), applier_.position())};

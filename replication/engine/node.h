@@ -193,6 +193,7 @@ class Node final : LeaderOwner, StandbyOwner {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers of the authority that come too late
   Role role_ = Role::kNone;
   Epoch seen_;
+  Epoch heard_;         // of this epoch it knows only that it has begun: it has not been fenced by it
   Epoch authority_at_;  // the epoch that the authority was in when it disagreed
   GroupView view_;
   std::unique_ptr<Leader> leader_;

@@ -90,6 +90,26 @@ TEST_CASE("a refusal to follow is said once, however often it is asked for") {
   CHECK(std::count(one.world.lines.begin(), one.world.lines.end(), "b:1 does not follow: no") == 1);
 }
 
+TEST_CASE("a primary that has heard of an epoch from a backup is still fenced by it, once") {
+  Alone one;
+  one.node.start_primary();
+  const Epoch later{std::stoull(one.ask("epoch")->text) + kEpochsOfTerm};
+  auto wire = std::make_shared<Wire>();
+  one.node.accept(std::make_unique<test::WirePeer>(wire));
+  Join join;
+  join.address = "b:1";
+  join.fabric = "cables";
+  join.geometry = one.world.log.geometry();
+  join.ring_slots = one.world.settings.ring_slots;
+  join.seen = later;
+  wire->say(join);
+  CHECK(one.node.role() == Role::kNone);
+  const std::string fence = "fence " + std::to_string(later.value);
+  CHECK_FALSE(one.ask("fence " + std::to_string(later.value - 1))->ok);
+  CHECK(one.ask(fence)->ok);
+  CHECK_FALSE(one.ask(fence)->ok);
+}
+
 TEST_CASE("a primary of an epoch that is over follows who has a later one") {
   Alone one;
   one.node.start_primary();
