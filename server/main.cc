@@ -70,6 +70,7 @@ void serve(Options& options) {
 
   const commands::Shutdown how = network.run();
   log.line(net::LogLevel::kWarning, how == commands::Shutdown::kGraceful ? "Gracefully stopping" : "Exiting normally");
+  store.interrupt_waits(true);  // for what only the replica could bring about
   if (replica.has_value()) replica->stop();
   network.stop();
 }
