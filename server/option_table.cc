@@ -284,6 +284,8 @@ constexpr auto kRows = std::to_array<OptionRow>({
      kUsed, set_ack},
     {0, "read-only", nullptr, "a backup refuses what changes state", kUsed,
      [](const std::string&, Options& o) { o.group.read_only = true; }},
+    {0, "no-forward", nullptr, "the same: a backup carries nothing to the primary", kUsed,
+     [](const std::string&, Options& o) { o.group.read_only = true; }},
     {0, "replication-timeout", "<ms>",
      "how long a node may be silent, or behind, before the\n"
      "group goes on without it (default: 1000)",

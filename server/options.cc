@@ -85,20 +85,36 @@ void check_lru_shares(const Options& options) {
                                     ": hot_lru_pct + warm_lru_pct cannot be more than 80% combined");
 }
 
+bool has_port(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return false;
+  const std::string port = address.substr(colon + 1);
+  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
+         std::stoul(port) <= 65535;
+}
+
 void check_group(const Options& options) {
   const group::GroupOptions& group = options.group;
-  const auto fail = [](const char* what) { throw OptionError(kExitUsage, what); };
+  const auto fail = [](const std::string& what) { throw OptionError(kExitUsage, what); };
   if (group.role == group::StartAs::kAlone) {
-    if (!group.primary.empty() || !group.listen.empty() || !group.secret_file.empty())
-      fail("--replication-listen, --group-secret-file, --primary: say --role primary or --role backup too");
+    if (group != group::GroupOptions())
+      fail(
+          "what is said of a group (--replication-*, --group-*, --primary, --ack, --read-only, --fabric, --verbs-*) "
+          "is for its nodes: say --role primary or --role backup too");
     return;
   }
+  for (const auto& [option, value] :
+       {std::pair("--replication-listen", group.listen), std::pair("--replication-address", group.address),
+        std::pair("--primary", group.primary)})
+    if (!value.empty() && !has_port(value)) fail(std::string(option) + " " + value + ": not host:port");
   if (group.listen.empty())
     fail("--role: say where the group's other nodes connect to (--replication-listen addr:port)");
   if (group.secret_file.empty())
     fail("--role: say what the group's nodes know each other by (--group-secret-file file)");
   if (group.role == group::StartAs::kBackup && group.primary.empty())
     fail("--role backup: say whom to follow (--primary addr:port)");
+  if (!group.primary.empty() && group.primary == (group.address.empty() ? group.listen : group.address))
+    fail("--primary: that is this node itself");
   if (group.role == group::StartAs::kPrimary && !group.primary.empty())
     fail("--role primary, --primary: a primary follows nobody");
   const bool any_address =

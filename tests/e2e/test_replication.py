@@ -316,10 +316,15 @@ class Replication(GroupCase):
                 self.assertEqual(len(connection.get(b"large%d" % number)), limit - 200 - number)
 
     def test_a_read_only_backup_refuses_what_changes_state(self):
-        group = self.group(backups=1, options=["--read-only"])
-        with group.nodes[1].server.connect(20) as connection:
-            connection.send(b"set key 0 0 1\r\nx\r\n")
-            self.assertTrue(connection.read_line().startswith(b"SERVER_ERROR"))
+        for option in ("--read-only", "--no-forward"):
+            with self.subTest(option):
+                group = self.group(backups=1, options=[option])
+                with group.primary.server.connect(20) as connection:
+                    connection.set(b"key", b"value")
+                with group.nodes[1].server.connect(20) as connection:
+                    connection.send(b"set key 0 0 1\r\nx\r\n")
+                    self.assertEqual(connection.read_line(), b"SERVER_ERROR read-only\r\n")
+                    self.assertEqual(connection.get(b"key"), b"value")
 
     def test_who_is_fenced_serves_nobody_until_it_follows(self):
         group = self.group(backups=1)
@@ -445,7 +450,14 @@ class Options(unittest.TestCase):
                                                 "--group-secret-file", "/dev/null"))
         self.assertIn("is no regular file", self.refused("--role", "primary", "--replication-listen", "127.0.0.1:0",
                                                          "--group-secret-file", "/dev/null"))
-        self.assertIn("--role", self.refused("--replication-listen", "127.0.0.1:0"))
+        for alone in (["--replication-listen", "127.0.0.1:0"], ["--ack", "one"], ["--read-only"], ["--no-forward"],
+                      ["--replication-timeout", "500"]):
+            self.assertIn("say --role", self.refused(*alone))
+        group = ["--group-secret-file", "/dev/null", "--replication-listen", "127.0.0.1:21211"]
+        self.assertIn("--primary there: not host:port", self.refused("--role", "backup", *group, "--primary", "there"))
+        self.assertIn("--replication-address 127.0.0.1: not host:port",
+                      self.refused("--role", "primary", *group, "--replication-address", "127.0.0.1"))
+        self.assertIn("this node itself", self.refused("--role", "backup", *group, "--primary", "127.0.0.1:21211"))
 
 
 if __name__ == "__main__":
