@@ -398,7 +398,7 @@ void Node::command(const std::string& text, AnswerTo answer) {
   } else if (name == "remove" && words >> rest) {
     return answer(remove(rest));
   }
-  answer(refuse("no such command: " + text));
+  answer(refuse("no such command, or not with these words: " + text));
 }
 
 void Node::promote(bool force, AnswerTo answer) {

@@ -123,10 +123,10 @@ std::string describe_status(const Node& node) {
 std::string explain_difference(const Geometry& primary, const Geometry& backup, std::size_t primary_slots,
                                std::size_t backup_slots) {
   std::string text;
-  const auto compare = [&](std::string_view what, std::uint64_t here, std::uint64_t there) {
-    if (here == there) return;
-    text += (text.empty() ? "" : "; ") + std::string(what) + " " + std::to_string(there) + " there, " +
-            std::to_string(here) + " here";
+  const auto compare = [&](std::string_view what, std::uint64_t of_primary, std::uint64_t of_backup) {
+    if (of_primary == of_backup) return;
+    text += (text.empty() ? "" : "; ") + std::string(what) + " " + std::to_string(of_backup) + " at the backup, " +
+            std::to_string(of_primary) + " at the primary";
   };
   compare("store format", primary.format, backup.format);
   compare("bytes of memory (-m)", primary.log_bytes, backup.log_bytes);

@@ -49,17 +49,21 @@ int run(int argc, char** argv) {
   po::notify(given);
   const bool complete = given.contains("group-secret-file") && given.contains("words") &&
                         given["words"].as<std::vector<std::string>>().size() >= 2;
+  if (!given.contains("help") && !complete)
+    std::cerr << "lmcctl: say --group-secret-file FILE, a node's ADDRESS and a command\n";
   if (given.contains("help") || !complete) {
-    std::cout << visible
-              << "\nADDRESS is that of the node's replication listener. Commands:\n"
-                 "  status                 role, epoch, in-sync set, how far each backup is\n"
-                 "  promote [force]        this backup becomes the primary; force: though it may lack something,\n"
-                 "                         or, of two primaries of one epoch, this one is to stay\n"
-                 "  demote                 this primary stops, when its backups have everything\n"
-                 "  fence EPOCH            nothing of an older epoch may change anything there any more\n"
-                 "  follow EPOCH ADDRESS   the primary of that epoch is there: be its backup\n"
-                 "  add ADDRESS            to a primary: take that node in\n"
-                 "  remove ADDRESS         to a primary: let that node go\n";
+    std::cout
+        << visible
+        << "\nADDRESS is that of the node's replication listener. Commands:\n"
+           "  status                 role, epoch, in-sync set, how far each backup is\n"
+           "  promote [force]        this backup becomes the primary; force: though it may lack something,\n"
+           "                         or, of two primaries of one epoch, this one is to stay\n"
+           "  demote                 this primary stops, when its backups have everything\n"
+           "  fence EPOCH            nothing of an older epoch may change anything there any more (a coordinator's:\n"
+           "                         the node serves nobody until it follows a primary or is promoted)\n"
+           "  follow EPOCH ADDRESS   the primary of that epoch is there: be its backup (a coordinator's)\n"
+           "  add ADDRESS            to a primary: take that node in\n"
+           "  remove ADDRESS         to a primary: let that node go\n";
     return given.contains("help") ? 0 : kUsage;
   }
   const auto words = given["words"].as<std::vector<std::string>>();
