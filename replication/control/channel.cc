@@ -19,7 +19,8 @@ namespace lmc::replication {
 namespace {
 
 constexpr std::string_view kClosed = "closed by the other end";
-constexpr std::size_t kReadBytes = std::size_t{256} << 10;  // at a time, before others are looked after
+constexpr std::size_t kReadBytes = std::size_t{256} << 10;     // at a time, before others are looked after
+constexpr std::size_t kMostSentAtOnce = std::size_t{1} << 20;  // before others are looked after
 constexpr std::size_t kMaxFrameBytes = kMaxMessageBytes + kFrameOverheadBytes;
 
 std::string draw_nonce() {
@@ -75,7 +76,10 @@ void Channel::begin() {
 void Channel::on_ready(Readiness ready) {
   if (failure_) return;
   if (state_ == State::kConnecting) return on_connected();
-  if (ready.writable) flush();
+  if (ready.writable) {
+    sent_at_once_ = 0;
+    flush();
+  }
   tell_room();
   if (ready.readable && state_ != State::kClosed && !failure_) read();
 }
@@ -141,7 +145,12 @@ bool Channel::send(std::string_view message) {
     return false;
   }
   writer_->write(out_, message);
-  flush();
+  // Who sends much, to a peer that reads as fast, would else go on within one call, and keep others waiting.
+  sent_at_once_ += message.size();
+  if (sent_at_once_ <= kMostSentAtOnce)
+    flush();
+  else if (watch_)
+    watch_->want({true, true});
   return true;
 }
 
@@ -153,7 +162,7 @@ void Channel::flush() {
     if (got < 0) break;
     sent_ += static_cast<std::size_t>(got);
   }
-  if (sent_ == out_.size() || sent_ > kMaxFrameBytes) {
+  if (sent_ == out_.size() || sent_ > std::max(kMaxFrameBytes, queued_bytes())) {
     out_.erase(0, sent_);
     sent_ = 0;
   }

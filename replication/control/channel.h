@@ -65,6 +65,7 @@ class Channel final : public Peer {
   bool failed_by_peer_ = false;
   std::string out_;
   std::size_t sent_ = 0;               // bytes of out_
+  std::size_t sent_at_once_ = 0;       // bytes of messages since the socket was last found writable
   bool room_wanted_ = false;           // a message was not taken
   std::optional<FrameWriter> writer_;  // from the handshake on, like reader_
   std::optional<FrameReader> reader_;

@@ -281,7 +281,8 @@ class Replication(GroupCase):
 
     def test_values_up_to_the_limit_are_set_through_a_backup_by_several_at_once(self):
         limit = 24 << 20
-        group = self.group(backups=1, options=["-m", "512", "-I", str(limit)])
+        group = self.group(backups=1, options=["-m", "512", "-I", str(limit),
+                                               "--replication-timeout", str(round(settings.seconds(1000)))])
         primary, backup = group.nodes
         problems = []
 
