@@ -51,11 +51,11 @@ class _Ports:
         directory = os.path.join(tempfile.gettempdir(), f"lmc-e2e-ports-{os.getuid()}")
         os.makedirs(directory, exist_ok=True)
         for number in range(self._RANGES):
-            lock = open(os.path.join(directory, str(number)), "w")
+            lock = os.open(os.path.join(directory, str(number)), os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                lock.close()
+                os.close(lock)
                 continue
             self._lock, self._first = lock, self._FIRST + number * self._SIZE
             return
