@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "replication/deliberate_bugs.h"
+#include "replication/fabric/reads_as_a_card.h"
 #include "server/store/follower.h"
 #include "server/store/record.h"
 
@@ -192,6 +193,7 @@ void StoreLog::inventory(std::vector<SegmentState>& out) const {
 
 replication::Digest StoreLog::digest(std::uint32_t segment, std::uint32_t used) const {
   if (segment >= geometry_.log_bytes / geometry_.segment_bytes) return {};
+  const replication::ReadsAsACardWould reads;
   return store_.digest({segment}, used);
 }
 

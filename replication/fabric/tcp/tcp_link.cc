@@ -10,35 +10,12 @@
 #include <utility>
 
 #include "replication/fabric/chain_limits.h"
+#include "replication/fabric/reads_as_a_card.h"
 #include "replication/fabric/sockets.h"
-
-#if defined(__SANITIZE_THREAD__)
-extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
-extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
-#endif
 
 namespace lmc::replication {
 
 namespace {
-
-// What is sent is memory as it is at that moment, as a network card would see it: words of a record that change in
-// place, and, in a copy, records that are being written, which another round sends again. ThreadSanitizer, which sees
-// the system call read them, is not to take that for a race.
-class ReadsAsACardWould {
- public:
-#if defined(__SANITIZE_THREAD__)
-  ReadsAsACardWould() {
-    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-  }
-  ~ReadsAsACardWould() {
-    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
-  }
-#else
-  ReadsAsACardWould() {}
-#endif
-  ReadsAsACardWould(const ReadsAsACardWould&) = delete;
-  ReadsAsACardWould& operator=(const ReadsAsACardWould&) = delete;
-};
 
 constexpr std::size_t kPassBytes = std::size_t{1} << 20;  // read at a time, before others are looked after
 constexpr std::size_t kPieces = 128;                      // of a sendmsg or readv
