@@ -280,7 +280,7 @@ class Replication(GroupCase):
             self.assertIn(large, connection.ask_until(b"gat 0 large\r\n"))
 
     def test_values_up_to_the_limit_are_set_through_a_backup_by_several_at_once(self):
-        limit = 24 << 20
+        limit, clients = (10 << 20, 2) if settings.sanitized() else (24 << 20, 4)
         group = self.group(backups=1, options=["-m", "512", "-I", str(limit),
                                                "--replication-timeout", str(round(settings.seconds(1000)))])
         primary, backup = group.nodes
@@ -300,7 +300,7 @@ class Replication(GroupCase):
             except BaseException as problem:  # pylint: disable=broad-except
                 problems.append(f"{number}: {str(problem)[:500]}")
 
-        threads = [threading.Thread(target=use, args=(number,), daemon=True) for number in range(4)]
+        threads = [threading.Thread(target=use, args=(number,), daemon=True) for number in range(clients)]
         peaks = {node: 0 for node in group.nodes}
         for thread in threads:
             thread.start()
@@ -312,7 +312,7 @@ class Replication(GroupCase):
             # The log; values staged for clients; of each of two workers one batch; what is answered.
             for peak in peaks.values():
                 self.assertLess(peak, (512 + 128 + 4 * 24 + 100) << 20)
-        for number in range(4):
+        for number in range(clients):
             with primary.server.connect(60) as connection:
                 self.assertEqual(len(connection.get(b"large%d" % number)), limit - 200 - number)
 
