@@ -13,12 +13,19 @@ bool GroupView::in_set(const std::string& address) const {
   return std::find(in_sync.begin(), in_sync.end(), address) != in_sync.end();
 }
 
+std::string or_none(const std::string& text) {
+  return text.empty() ? std::string(kNone) : text;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return or_none(text);
+}
+
 std::string describe_view(const GroupView& view) {
-  std::string backups;
-  for (const std::string& address : view.in_sync) backups += (backups.empty() ? "" : ",") + address;
-  const auto or_none = [](const std::string& text) { return text.empty() ? std::string(kNone) : text; };
   return "epoch " + std::to_string(view.epoch.value) + " primary " + or_none(view.primary) + " in_sync " +
-         or_none(backups);
+         joined(view.in_sync);
 }
 
 std::optional<GroupView> parse_view(const std::string& text) {

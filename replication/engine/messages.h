@@ -46,6 +46,9 @@ struct GroupView {
   static void fields(auto& codec, auto& m) { codec(m.epoch.value, m.primary, m.in_sync); }
 };
 
+// For people: the text, or the words with commas between them; `none` for what there is none of.
+[[nodiscard]] std::string or_none(const std::string& text);
+[[nodiscard]] std::string joined(const std::vector<std::string>& words);
 // "epoch 65538 primary 10.0.0.1:21211 in_sync 10.0.0.2:21211,10.0.0.3:21211", `none` for what there is none of: the
 // answer to the command `view`; and back.
 [[nodiscard]] std::string describe_view(const GroupView& view);

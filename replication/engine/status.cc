@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replication/engine/messages.h"
 #include "replication/engine/node.h"
 
 namespace lmc::replication {
@@ -16,12 +17,6 @@ std::string_view name_of(Member::State state) {
 std::string_view name_of(Standby::State state) {
   constexpr std::string_view kNames[] = {"seeking", "joining", "inventory", "copying", "indexing", "following"};
   return kNames[static_cast<unsigned>(state)];
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
-  return text.empty() ? "none" : text;
 }
 
 class Lines {
@@ -81,7 +76,7 @@ void add_standby(StatusLines& out, const Node& node, const Standby& standby) {
   Lines lines(out);
   lines.add("session", name_of(standby.state()));
   lines.add("session_primary", standby.primary());
-  lines.add("session_last_end", standby.last_cause().empty() ? "none" : standby.last_cause());
+  lines.add("session_last_end", or_none(standby.last_cause()));
   lines.add("ledger_sequence", node.position().sequence.value);
   lines.add("applied_version", node.applied_version().value);
   lines.add("committed_version", std::min(node.committed(), node.applied_version()).value);
@@ -103,7 +98,7 @@ StatusLines status_of(const Node& node) {
   constexpr std::string_view kAcks[] = {"none", "one", "all"};
   lines.add("ack", kAcks[static_cast<unsigned>(node.settings().ack)]);
   lines.add("epoch", node.seen().value);
-  lines.add("primary", node.view().primary.empty() ? "none" : node.view().primary);
+  lines.add("primary", or_none(node.view().primary));
   lines.add("in_sync", joined(node.view().in_sync));
   constexpr std::string_view kServices[] = {"nothing", "reads", "all"};
   lines.add("serves", kServices[static_cast<unsigned>(node.serving().service())]);
