@@ -320,9 +320,7 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
     return "not the primary any more";
   }
   const bool continues = join.has_copy && join.position.sequence >= reused_ && ledger_.continues(join.position);
-  if (Member* old = find(join.address)) {
-    on_lost(*old, "it joins anew", true);
-  }
+  if (Member* old = find(join.address)) on_lost(*old, "it joins anew", true);
   if (!ended() && counts(join.address) && !continues) {
     if (proposing_) return "the in-sync set is being decided";
     // It counts as one that has everything: before it forgets what it has it must be out of the set. Note "leave before

@@ -318,10 +318,14 @@ void Node::invite_absent() {
 }
 
 // One invitation at a time, however often somebody says that the node belongs here.
-void Node::invite(const std::string& address) {
-  if (!invited_.insert(address).second) return;
+bool Node::invite(const std::string& address, std::function<void(const std::optional<Answer>&)> done) {
+  if (!invited_.insert(address).second) return false;
   ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address, settings_.lease.term,
-      [this, address](const std::optional<Answer>& answer) { on_invited(address, answer); });
+      [this, address, done = std::move(done)](const std::optional<Answer>& answer) {
+        on_invited(address, answer);
+        if (done) done(answer);
+      });
+  return true;
 }
 
 // Said once: it is asked again and again.
@@ -394,7 +398,7 @@ void Node::command(const std::string& text, AnswerTo answer) {
   } else if (name == "follow" && words >> number >> rest) {
     return answer(follow_command({number}, rest));
   } else if (name == "add" && words >> rest) {
-    return add(rest, std::move(answer));
+    return add(rest, answer);
   } else if (name == "remove" && words >> rest) {
     return answer(remove(rest));
   }
@@ -538,18 +542,16 @@ Answer Node::follow_command(Epoch epoch, const std::string& primary) {
   return {true, "follows " + primary};
 }
 
-void Node::add(const std::string& address, AnswerTo answer) {
+void Node::add(const std::string& address, const AnswerTo& answer) {
   if (!leader_) return answer(refuse("is not the primary"));
   if (address == settings_.address) return answer(refuse("is this node"));
   removed_.erase(address);
   known_.insert(address);
-  if (!invited_.insert(address).second) return answer({true, address + " is being asked to follow already"});
-  ask(address, "follow " + std::to_string(seen_.value) + " " + settings_.address, settings_.lease.term,
-      [this, address, answer = std::move(answer)](const std::optional<Answer>& reply) {
-        on_invited(address, reply);
-        if (!reply) return answer({true, address + " does not answer; it is asked again until it follows"});
-        answer({reply->ok, address + (reply->ok ? " " : " does not follow: ") + reply->text});
-      });
+  const bool asked = invite(address, [address, answer](const std::optional<Answer>& reply) {
+    if (!reply) return answer({true, address + " does not answer; it is asked again until it follows"});
+    answer({reply->ok, address + (reply->ok ? " " : " does not follow: ") + reply->text});
+  });
+  if (!asked) answer({true, address + " is being asked to follow already"});
 }
 
 Answer Node::remove(const std::string& address) {

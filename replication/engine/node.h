@@ -149,7 +149,8 @@ class Node final : LeaderOwner, StandbyOwner {
   void end_standby();
   void follow(const std::string& primary);
   void on_join(std::unique_ptr<Peer> peer, const Join& join);
-  void invite(const std::string& address);
+  // False: it is being asked already.
+  bool invite(const std::string& address, std::function<void(const std::optional<Answer>&)> done = {});
   void on_invited(const std::string& address, const std::optional<Answer>& answer);
   void ask(const std::string& address, const std::string& command, Duration patience,
            std::function<void(const std::optional<Answer>&)> done);
@@ -168,7 +169,7 @@ class Node final : LeaderOwner, StandbyOwner {
   void demote(AnswerTo answer);
   [[nodiscard]] Answer fence(Epoch epoch);
   [[nodiscard]] Answer follow_command(Epoch epoch, const std::string& primary);
-  void add(const std::string& address, AnswerTo answer);
+  void add(const std::string& address, const AnswerTo& answer);
   [[nodiscard]] Answer begin_term();
   [[nodiscard]] Answer remove(const std::string& address);
 
