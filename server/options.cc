@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "replication/fabric/address.h"
 #include "server/option_table.h"
 
 namespace lmc::server {
@@ -85,14 +86,6 @@ void check_lru_shares(const Options& options) {
                                     ": hot_lru_pct + warm_lru_pct cannot be more than 80% combined");
 }
 
-bool has_port(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return false;
-  const std::string port = address.substr(colon + 1);
-  return !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos &&
-         std::stoul(port) <= 65535;
-}
-
 void check_group(const Options& options) {
   const group::GroupOptions& group = options.group;
   const auto fail = [](const std::string& what) { throw OptionError(kExitUsage, what); };
@@ -106,7 +99,7 @@ void check_group(const Options& options) {
   for (const auto& [option, value] :
        {std::pair("--replication-listen", group.listen), std::pair("--replication-address", group.address),
         std::pair("--primary", group.primary)})
-    if (!value.empty() && !has_port(value)) fail(std::string(option) + " " + value + ": not host:port");
+    if (!value.empty() && !replication::has_port(value)) fail(std::string(option) + " " + value + ": not host:port");
   if (group.listen.empty())
     fail("--role: say where the group's other nodes connect to (--replication-listen addr:port)");
   if (group.secret_file.empty())

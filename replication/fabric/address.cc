@@ -4,14 +4,24 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <charconv>
 #include <cstring>
 #include <memory>
 
 namespace lmc::replication {
 
+bool has_port(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view port = address.substr(colon + 1);
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  return error == std::errc() && end == port.data() + port.size();
+}
+
 std::optional<SocketAddress> look_up(std::string_view address, std::string& why) {
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon + 1 == address.size()) {
+  if (!has_port(address)) {
     why = "'" + std::string(address) + "' is not host:port";
     return std::nullopt;
   }

@@ -19,6 +19,8 @@ struct SocketAddress {
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
+// A host, perhaps empty, and a port number.
+[[nodiscard]] bool has_port(std::string_view address);
 [[nodiscard]] std::optional<SocketAddress> look_up(std::string_view address, std::string& why);
 
 // The host of an IPv4 or IPv6 address, and its port; of others neither.
