@@ -2,11 +2,12 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+
+#include "effort.h"
 
 namespace lmc::sim {
 
@@ -19,19 +20,12 @@ std::uint64_t env_number(const char* name, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-// As the unit tests do: sanitizers get less to do (tests/run-all).
-std::uint64_t with_effort(std::uint64_t seeds) {
-  const char* share = std::getenv("LMC_EFFORT");
-  if (share == nullptr) return seeds;
-  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(seeds) * std::atof(share)));
-}
-
 }  // namespace
 
 Seeds seeds_asked_for(std::uint64_t usually) {
   const std::uint64_t only = env_number("LMC_SIM_SEED", 0);
   if (only != 0) return {only, only, true};
-  return {1, env_number("LMC_SIM_SEEDS", with_effort(usually)), false};
+  return {1, env_number("LMC_SIM_SEEDS", test::effort(usually)), false};
 }
 
 std::string command_for(std::uint64_t seed, const std::string& more) {

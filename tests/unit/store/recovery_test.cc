@@ -278,7 +278,7 @@ TEST_CASE("a memory file that was damaged anywhere never gives a wrong value and
   }
   std::mt19937_64 random(99);
   unsigned long found = 0;
-  const unsigned rounds = effort(150);
+  const std::uint64_t rounds = effort(150);
   for (unsigned round = 0; round < rounds; ++round) {
     std::filesystem::copy_file(file.path(), damaged.path(), std::filesystem::copy_options::overwrite_existing);
     {
@@ -318,7 +318,7 @@ TEST_CASE("a memory file that was damaged anywhere never gives a wrong value and
     INFO("round " << round);
     REQUIRE(audit_file(damaged.path(), kBytes) == "");
   }
-  CHECK(found > kKeys * (rounds / 3ul));
+  CHECK(found > kKeys * (rounds / 3));
 }
 
 TEST_CASE("a memory file with several slots for one key gives the key one item") {

@@ -2,20 +2,13 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "server/store/liveness.h"
 
 namespace lmc::store::test {
-
-unsigned effort(unsigned times) {
-  const char* share = std::getenv("LMC_EFFORT");
-  return share == nullptr ? times : std::max(1U, static_cast<unsigned>(times * std::atof(share)));
-}
 
 ScratchFile::ScratchFile() {
   static std::atomic<unsigned> number{0};

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "effort.h"
 #include "server/store/arena.h"
 #include "server/store/ghost.h"
 #include "server/store/grace.h"
@@ -25,9 +26,7 @@ inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
   return {kNow.value + seconds};
 }
 
-// How often to do what is worth doing many times: LMC_EFFORT (1 where it is not set) of `times`, at least once.
-// Sanitizers make a test thirty times as long, and find what they find early.
-[[nodiscard]] unsigned effort(unsigned times);
+using lmc::test::effort;
 
 // A path in memory (tmpfs where there is one) that nobody else uses; the file is removed at the end.
 class ScratchFile {
