@@ -10,60 +10,26 @@
 
 #include "any_log.h"
 #include "replication/engine/surroundings.h"
+#include "stepped_timers.h"
 
 namespace lmc::replication::test {
 
 class StillReactor final : public Reactor {
  public:
   std::unique_ptr<Watch> watch(int, std::function<void(Readiness)>) override { std::abort(); }
-  std::unique_ptr<Timer> timer(std::function<void()> due) override {
-    auto state = std::make_shared<State>(State{std::move(due), {}, false});
-    states_.push_back(state);
-    return std::make_unique<StillTimer>(*this, state);
-  }
-  [[nodiscard]] TimePoint now() const override { return now_; }
+  std::unique_ptr<Timer> timer(std::function<void()> due) override { return timers_.timer(std::move(due)); }
+  [[nodiscard]] TimePoint now() const override { return timers_.now(); }
   // What is due meanwhile is called at its time, in steps of a millisecond.
   void advance(std::chrono::milliseconds by) {
-    call_due();
-    for (const TimePoint end = now_ + by; now_ < end;) {
-      now_ += std::chrono::milliseconds(1);
-      call_due();
+    timers_.call_due();
+    for (const TimePoint end = now() + by; now() < end;) {
+      timers_.move(std::chrono::milliseconds(1));
+      timers_.call_due();
     }
   }
 
  private:
-  struct State {
-    std::function<void()> due;
-    TimePoint at;
-    bool set;
-  };
-  class StillTimer final : public Timer {
-   public:
-    StillTimer(const StillReactor& reactor, std::shared_ptr<State> state)
-        : reactor_(reactor), state_(std::move(state)) {}
-    ~StillTimer() override { state_->set = false; }
-    void set(std::chrono::microseconds from_now) override {
-      state_->at = reactor_.now() + from_now;
-      state_->set = true;
-    }
-    void cancel() override { state_->set = false; }
-
-   private:
-    const StillReactor& reactor_;
-    std::shared_ptr<State> state_;
-  };
-  void call_due() {
-    std::erase_if(states_, [](const auto& state) { return state.use_count() == 1; });
-    const auto states = states_;
-    for (const auto& state : states) {
-      if (!state->set || state->at > now_) continue;
-      state->set = false;
-      const auto due = state->due;
-      due();
-    }
-  }
-  TimePoint now_ = TimePoint{} + std::chrono::hours(1);
-  std::vector<std::shared_ptr<State>> states_;
+  lmc::test::SteppedTimers timers_{TimePoint{} + std::chrono::hours(1)};
 };
 
 // One end's connection, as the other end, which is the test, sees it.
