@@ -16,6 +16,7 @@ enum class Bug : std::uint8_t {
   kReuseWithoutWaiting,      // segments are used again before all backups have given them up
   kEarlyInSync,              // a newcomer is in sync before it has what was written meanwhile
   kCopyWithoutFence,         // a copy is taken to be as new as its end, not as its last round's begin
+  kEndlessCopy,              // writes never wait for a copy, however much faster they are
   kLivingWithoutWords,       // what was changed in place while a copy was made is not told with the living items
   kHalfIndex,                // a copy that was lost while it was indexed is gone on with
   kReadsWithoutLease,        // a backup answers though it may have been dropped

@@ -200,8 +200,7 @@ void Leader::collect_for(Member& member) {
 }
 
 void Leader::make_room() {
-  for (Member* member : all())
-    if (member->copies_last_round() && member->state() == Member::State::kCopying) member->copy_again();
+  for (Member* member : all()) member->yield_room();
   collect();
   update_readers();
 }
@@ -303,13 +302,18 @@ void Leader::update_readers() {
   for (const auto& [address, absence] : absent_)
     if (view_.in_set(address)) past = std::min(past, absence.readers_past);
   if (deliberately(Bug::kReuseWithoutWaiting)) past = ledger_.last();
+  std::uint64_t most = JoinBackpressure::kNoLimit;
+  for (const auto& member : members_) most = std::min(most, member->may_reuse());
   std::uint64_t number = 0;
-  while (!retirements_.empty() && retirements_.front().at <= past) {
+  std::uint64_t segments = 0;
+  for (; segments != most && !retirements_.empty() && retirements_.front().at <= past; ++segments) {
     number = retirements_.front().number;
     reused_ = std::max(reused_, retirements_.front().at);
     retirements_.pop_front();
   }
-  if (number != 0) around_.log.set_followers_past(number);
+  if (segments == 0) return;
+  for (const auto& member : members_) member->on_reused(segments);
+  around_.log.set_followers_past(number);
 }
 
 // --- members ---

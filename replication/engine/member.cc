@@ -12,6 +12,7 @@ constexpr std::size_t kSegmentsPart = kListBytes / 32;
 constexpr std::uint64_t kCaughtUpEntries = 256;  // fewer are as good as none: they are on their way
 constexpr std::uint64_t kLastRoundShare = 16;    // of the log; with less to send a round may be the last
 constexpr std::uint64_t kLastRoundBytes = 8 << 20;
+constexpr std::uint64_t kHeldSegments = 4;       // the same while writes wait for the copy
 constexpr std::uint64_t kChainsPerCopying = 64;  // between two words about how the copy goes on
 
 std::uint64_t microseconds(Duration duration) {
@@ -30,6 +31,7 @@ Member::Member(const Surroundings& around, MemberOwner& owner, const Ledger& led
       reports_(around.settings.lease),
       shipper_(ledger, around.log.memory(), around.log.geometry().segment_bytes),
       copy_(around.log, around.settings.bulk_chunk_bytes),
+      backpressure_(around.log.geometry().segment_bytes),
       go_on_(around.reactor.timer([this] { go_on_copying(); })) {
   control_->observe(*this);
   patience_ = around_.reactor.now() + around_.settings.lease.linking();
@@ -70,6 +72,14 @@ std::optional<Sequence> Member::readers_past() const {
   if (state_ == State::kCopying) return last_round_ ? std::optional(copied_to_.sequence) : std::nullopt;
   if (state_ == State::kLost) return std::nullopt;
   return std::max(reports_.received().readers_past, copied_to_.sequence);
+}
+
+std::uint64_t Member::may_reuse() const {
+  return state_ == State::kCopying ? backpressure_.may_reuse(landed_copy_) : JoinBackpressure::kNoLimit;
+}
+
+void Member::on_reused(std::uint64_t segments) {
+  backpressure_.on_reused(segments);
 }
 
 Report Member::report() const {
@@ -122,7 +132,9 @@ void Member::on_link_down(bool bulk, std::string_view cause) {
 void Member::on_completed(bool bulk, std::size_t chains) {
   if (bulk) {
     bulk_in_flight_ -= std::min(chains, bulk_in_flight_);
-    return go_on_->set(owner_.pacer().next_pause());
+    landed_copy_ = copy_.sent_bytes();
+    go_on_->set(owner_.pacer().next_pause());
+    return owner_.on_progress(*this);
   }
   if (const auto took = shipper_.on_completed(chains, around_.reactor.now()))
     owner_.pacer().on_landed(*took, owner_.copying());
@@ -163,12 +175,23 @@ void Member::begin_round() {
   copy_.begin_round();
   copied_to_ = ledger_.end();
   copied_head_ = owner_.head();
-  last_round_ = copy_.left_bytes() <= std::max(around_.log.memory().size() / kLastRoundShare, kLastRoundBytes);
+  if (!deliberately(Bug::kEndlessCopy) && backpressure_.on_round(copy_.left_bytes(), landed_copy_))
+    around_.say(address_ + ": its copy does not gain on the writes; from now on they wait for it");
+  const std::uint64_t most = backpressure_.on()
+                                 ? kHeldSegments * around_.log.geometry().segment_bytes
+                                 : std::max(around_.log.memory().size() / kLastRoundShare, kLastRoundBytes);
+  last_round_ = copy_.left_bytes() <= most;
+  room_held_until_ = around_.reactor.now() + around_.settings.lease.term;
 }
 
 void Member::copy_again() {
   if (state_ != State::kCopying) return lose("the ledger has gone on without it", false);
   last_round_ = false;
+}
+
+void Member::yield_room() {
+  if (state_ != State::kCopying || !last_round_) return;
+  if (!backpressure_.on() || around_.reactor.now() >= room_held_until_) copy_again();
 }
 
 void Member::go_on_copying() {

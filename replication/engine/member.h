@@ -17,6 +17,7 @@
 
 #include "replication/engine/bulk_pacer.h"
 #include "replication/engine/copy_sender.h"
+#include "replication/engine/join_backpressure.h"
 #include "replication/engine/ledger_end.h"
 #include "replication/engine/messages.h"
 #include "replication/engine/reports.h"
@@ -73,11 +74,15 @@ class Member final : PeerObserver {
   [[nodiscard]] const Shipper& shipper() const { return shipper_; }
   [[nodiscard]] const Reports& reports() const { return reports_; }
   [[nodiscard]] const CopySender& copy() const { return copy_; }
-  [[nodiscard]] bool copies_last_round() const { return last_round_; }
   // The first entry that the ring must still hold for it; nothing if it makes do without.
   [[nodiscard]] std::optional<Sequence> needs_after() const;
   // As needs_after(): up to where it has no reader in what is retired.
   [[nodiscard]] std::optional<Sequence> readers_past() const;
+  // How many retired segments its copy lets the log use again now.
+  [[nodiscard]] std::uint64_t may_reuse() const;
+  void on_reused(std::uint64_t segments);
+  // Its copy did not gain on the writes, which wait for it now.
+  [[nodiscard]] bool slows_writes() const { return state_ == State::kCopying && backpressure_.on(); }
 
   // Posts what is new, as far as the link takes it; a report too if `say_commit`, now or as soon as one may go.
   void pump(bool say_commit);
@@ -87,8 +92,10 @@ class Member final : PeerObserver {
   void tell(const GroupView& view);
   void set_in_sync();
   void leave_set();
-  // The ring, or the room, that its copy needed to go on from is needed otherwise.
+  // The ring that its copy needed to go on from is needed otherwise.
   void copy_again();
+  // As copy_again(), of the log's room, unless the writes are to wait for this last round.
+  void yield_room();
   // Ends the session. The owner is not told.
   void end();
 
@@ -142,9 +149,12 @@ class Member final : PeerObserver {
   Shipper shipper_;
   CopySender copy_;
   bool inventory_known_ = false;
+  JoinBackpressure backpressure_;
   bool last_round_ = false;
+  TimePoint room_held_until_;  // for the last round, with backpressure
   std::size_t bulk_in_flight_ = 0;
-  Position copied_to_;  // where the copy goes on in the ledger, from the last round's begin on
+  std::uint64_t landed_copy_ = 0;  // bytes
+  Position copied_to_;             // where the copy goes on in the ledger, from the last round's begin on
   Head copied_head_;
   std::unique_ptr<LivingScan> scan_;
   bool living_done_ = false;

@@ -56,6 +56,7 @@ void add_member(StatusLines& out, const Leader& leader, const Member& member) {
   lines.add("copy_sent_bytes", member.copy().sent_bytes());
   lines.add("copy_left_bytes", member.copy().left_bytes());
   lines.add("copy_skipped_bytes", member.copy().skipped_bytes());
+  lines.add("copy_slows_writes", member.slows_writes() ? "yes" : "no");
 }
 
 void add_leader(StatusLines& out, const Leader& leader) {

@@ -100,6 +100,20 @@ class Backups(PartitionCase):
         self.check(primary.server, writers)
         self.assert_equal_answers(group.nodes, writers[:1])
 
+    def test_a_copy_over_a_link_that_is_slower_than_the_writes_ends(self):
+        group = self.group(backups=0, options=["-m", "24"])
+        self.network.slow(0, 1, megabytes=6)
+        writers = write_for(0.3, group.primary.server, range(4), (20_000, 50_000))
+        group.add("backup", group.primary)
+        group.await_in_sync(within=_WITHIN)
+        self.network.heal()
+        end(writers)
+        for writer in writers:
+            self.assertIsNone(writer.wrong)
+        self.assert_equal_answers(group.nodes, writers[:1])
+        if not settings.sanitized():  # there the link is the faster
+            self.assertIn("does not gain on the writes", group.primary.server.log())
+
     def test_links_that_break_again_and_again_lose_nothing(self):
         group = self.group()
         counting, readers = self.watch(group)

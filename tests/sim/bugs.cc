@@ -82,6 +82,7 @@ const Hunt kHunts[] = {
     {"torn entries", Bug::kTornEntries, 300, with(kAll)},
     {"reuse without waiting", Bug::kReuseWithoutWaiting, 600, with(kAllFull)},
     {"copy without fence", Bug::kCopyWithoutFence, 200, run_joins},
+    {"endless copy", Bug::kEndlessCopy, 5, run_slow_copies},
     {"living without words", Bug::kLivingWithoutWords, 100, run_joins},
     {"reads without lease", Bug::kReadsWithoutLease, 500, with(kCuts)},
     {"borrowed lease", Bug::kBorrowedLease, 100, run_parted},

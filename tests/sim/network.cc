@@ -39,7 +39,8 @@ struct LinkEnd : std::enable_shared_from_this<LinkEnd> {
   bool down = false;   // nothing lands here, or from here, any more
   bool leaks = false;  // but for what was under way (kRevokeInVain)
   std::deque<Chain> posted;
-  std::size_t outstanding = 0;  // chains posted and not reported completed
+  std::size_t outstanding = 0;    // chains posted and not reported completed
+  TimePoint on_the_line_until{};  // by what was posted
   TimePoint last_completion{};
   bool landing = false;
 
@@ -123,8 +124,12 @@ void LinkEnd::post(std::span<const Write> writes) {
   const Weather& weather = host->network().weather();
   Micros delay = world.delay(weather.delay);
   if (world.chance(weather.late)) delay += world.delay(weather.down_after / 4);
-  posted.push_back({{writes.begin(), writes.end()}, 0, 0, world.now() + delay, host->term()});
-  if (bytes_of(posted.back()) > replication::kMaxChainBytes) std::abort();
+  posted.push_back({{writes.begin(), writes.end()}, 0, 0, {}, host->term()});
+  const std::size_t bytes = bytes_of(posted.back());
+  if (bytes > replication::kMaxChainBytes) std::abort();
+  on_the_line_until = std::max(on_the_line_until, world.now());
+  if (weather.speed != 0) on_the_line_until += Micros(static_cast<std::int64_t>(bytes * 1000 / weather.speed));
+  posted.back().lands = on_the_line_until + delay;
   if (posted.size() == 1) world.at(posted.front().lands, [self = shared_from_this()] { self->land_next(); });
 }
 

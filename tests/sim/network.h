@@ -3,6 +3,7 @@
 //
 //   delay      each message, write and completion takes its own time; order holds within a connection or link, as TCP
 //              and RC queue pairs keep it, and between them not at all
+//   speed      a link takes so many bytes in a time, and no more
 //   cut        two hosts do not hear each other: nothing arrives, and after the fabric's limit links go down; what was
 //              posted has landed up to some byte
 //   end        a process ends: its memory is gone; of what it had posted a prefix lands; peers learn of it soon
@@ -34,6 +35,7 @@ struct Weather {
   Micros delay{30};            // of a message or chain, usually
   Micros down_after{200'000};  // until a link notices that nothing arrives
   unsigned late = 5;           // chains in a thousand that are on their way for long
+  std::uint64_t speed = 0;     // of each link, bytes per millisecond; 0: no bytes take time
 };
 
 class Network {

@@ -89,6 +89,22 @@ void run_joins(std::uint64_t seed, bool loud) {
   check_last_values(cluster);
 }
 
+void run_slow_copies(std::uint64_t seed, bool loud) {
+  ClusterOptions options = usual_options(loud);
+  options.evicts = true;
+  options.weather.speed = 3000 + 1000 * (seed % 20);
+  Cluster cluster(seed, options);
+  cluster.start("a:1").node().start_primary();
+  Load load(cluster, {.clients = 6, .keys = 200, .value_bytes = 3000, .flushes = false});
+  cluster.world.run_for(600ms);
+  cluster.start("b:1").node().start_backup("a:1");
+  cluster.await_in_sync(1);
+  load.end();
+  cluster.await_all_in_sync(1);
+  cluster.check_equal();
+  check_last_values(cluster);
+}
+
 void run_waiting(std::uint64_t seed, bool loud) {
   ClusterOptions options = usual_options(loud);
   options.settings.ring_slots = 128;

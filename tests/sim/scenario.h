@@ -18,6 +18,8 @@ void run_forming(std::uint64_t seed, bool loud);
 void run_calm(std::uint64_t seed, bool loud);
 // Backups join while the log is full and is written at full speed.
 void run_joins(std::uint64_t seed, bool loud);
+// A backup joins while more is written than the copy's link takes.
+void run_slow_copies(std::uint64_t seed, bool loud);
 
 // A backup has ended, and the authority, which would have to agree that it is dropped, is away for long.
 void run_waiting(std::uint64_t seed, bool loud);

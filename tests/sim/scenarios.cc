@@ -38,6 +38,10 @@ TEST_CASE("backups join while the log is full and is written at full speed") {
   for_seeds(50, run_joins);
 }
 
+TEST_CASE("a backup joins while more is written than the copy's link takes") {
+  for_seeds(20, run_slow_copies);
+}
+
 TEST_CASE("a backup has ended, and the authority that could drop it is away for long") {
   for_seeds(20, run_waiting);
 }

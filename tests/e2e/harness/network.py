@@ -78,6 +78,11 @@ class Network:
         """Of all that nodes send to each other this share is lost, packet by packet."""
         _run("nft", "add", "rule", "ip", "faults", "between", "numgen", "random", "mod", "100", "<", str(percent), "drop")
 
+    def slow(self, source, destination, megabytes):
+        """What the one node sends to the other beyond so much in a second is lost."""
+        _run("nft", "add", "rule", "ip", "faults", "between", "ip", "saddr", self.host(source), "ip", "daddr",
+             self.host(destination), "limit", "rate", "over", str(megabytes), "mbytes/second", "burst", "1", "mbytes", "drop")
+
     @staticmethod
     def heal():
         _run("nft", "flush", "chain", "ip", "faults", "between")
