@@ -105,10 +105,10 @@ void Node::see(Epoch epoch, const GroupView& view) {
   outside_.owner.remember(seen_, view_);
 }
 
-// An epoch whose primary is not known.
+// An epoch whose primary is not known, unless its view has come already.
 void Node::see_without_primary(Epoch epoch) {
   GroupView view = view_;
-  view.primary.clear();
+  if (view.epoch < epoch) view.primary.clear();
   see(epoch, view);
 }
 
@@ -501,8 +501,10 @@ void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<
     positions[node.address] = node.position.sequence;
   }
   know(old);
+  promoting_ = true;
   authority_.propose(next, [this, alive = alive_, next, positions, answer](bool agreed, const GroupView&) {
     if (!*alive) return;
+    promoting_ = false;
     if (!agreed) return give_up(answer, "the group's authority does not agree");
     if (seen_ > next.epoch || role_ != Role::kNone) return give_up(answer, "another epoch has begun meanwhile");
     lead(next, positions);

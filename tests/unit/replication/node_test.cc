@@ -20,8 +20,20 @@ class CalmOwner final : public NodeOwner {
   void remember(Epoch, const GroupView&) override {}
 };
 
+// Has not answered yet, unless the test does it.
+class SlowAuthority final : public Authority {
+ public:
+  void propose(const GroupView& next, Decided done) override {
+    asked = next;
+    decided = std::move(done);
+  }
+  GroupView asked;
+  Decided decided;
+};
+
 // The node a:1.
 struct Alone {
+  explicit Alone(Authority* decider = nullptr) : authority(decider) {}
   std::optional<Answer> ask(const std::string& command) {
     answer.reset();
     node.command(command, [this](const Answer& told) { answer = told; });
@@ -43,7 +55,8 @@ struct Alone {
 
   StillWorld world;
   CalmOwner owner;
-  Node node{{world.reactor, world.fabric, world.peers, world.log, owner, nullptr,
+  Authority* authority;
+  Node node{{world.reactor, world.fabric, world.peers, world.log, owner, authority,
              [this](const std::string& line) { world.lines.push_back(line); }, [] { return Ticket{}; }},
             world.settings};
   std::optional<Answer> answer;
@@ -108,6 +121,38 @@ TEST_CASE("a primary that has heard of an epoch from a backup is still fenced by
   CHECK_FALSE(one.ask("fence " + std::to_string(later.value - 1))->ok);
   CHECK(one.ask(fence)->ok);
   CHECK_FALSE(one.ask(fence)->ok);
+}
+
+TEST_CASE("while a promotion is decided no other one is begun") {
+  SlowAuthority authority;
+  Alone one(&authority);
+  one.node.start_primary();
+  CHECK(one.ask("demote")->ok);
+  CHECK_FALSE(one.ask("promote"));
+  const Epoch term = authority.asked.epoch;
+  std::exchange(authority.decided, nullptr)(true, authority.asked);
+  one.world.reactor.advance(5s);  // until no lease of its own former role is left
+  REQUIRE(authority.decided);
+  CHECK(authority.asked == GroupView{{term.value + 1}, "a:1", {}});
+  const Answer second = one.ask("promote").value_or(Answer{true, ""});
+  CHECK_FALSE(second.ok);
+  CHECK(second.text == "is being promoted already");
+  authority.decided(true, authority.asked);
+  CHECK(one.node.role() == Role::kPrimary);
+}
+
+TEST_CASE("a node that knows of a takeover whose fence comes later still knows whose it is") {
+  SlowAuthority authority;
+  Alone one(&authority);
+  one.node.start_primary();
+  CHECK(one.ask("demote")->ok);
+  CHECK_FALSE(one.ask("promote"));
+  const Epoch others{authority.asked.epoch.value + 5 * kEpochsOfTerm};
+  authority.decided(false, {others, "c:1", {"a:1", "b:1"}});
+  CHECK(one.ask("fence " + std::to_string(others.value))->ok);
+  // It comes to nothing: this node asks again for the whole of the group.
+  CHECK_FALSE(one.ask("promote"));
+  CHECK(authority.asked == GroupView{{others.value + kEpochsOfTerm}, "a:1", {"b:1", "c:1"}});
 }
 
 TEST_CASE("a primary of an epoch that is over follows who has a later one") {
