@@ -225,37 +225,67 @@ void Leader::on_progress(Member& member) {
 
 // Whenever the set, or what may be of it, has changed.
 void Leader::recount() {
-  counted_ = view_.in_sync;
+  const std::vector<std::string> before = std::exchange(counted_, view_.in_sync);
   const auto add = [this](const std::string& address) {
     if (!counts(address)) counted_.push_back(address);
   };
   for (const auto& [address, must_have] : entering_) add(address);
   for (const std::string& address : proposed_) add(address);
   if (deliberately(Bug::kUncountedLoss)) std::erase_if(counted_, [this](const auto& each) { return !find(each); });
+  const auto counted_before = [&before](const std::string& each) {
+    return std::find(before.begin(), before.end(), each) != before.end();
+  };
+  if (!std::all_of(counted_.begin(), counted_.end(), counted_before)) take_landed_back();
 }
 
 bool Leader::counts(const std::string& address) const {
   return std::find(counted_.begin(), counted_.end(), address) != counted_.end();
 }
 
+Sequence Leader::landed_at_all_that_count() const {
+  Sequence landed = ledger_.last();
+  for (const std::string& address : counted_) {
+    const Member* member = find(address);
+    landed = std::min(landed, member != nullptr && member->has_copy() ? member->shipper().landed() : Sequence{});
+  }
+  return landed;
+}
+
 Sequence Leader::landed_where_it_counts() const {
   if (deliberately(Bug::kEarlyAcknowledgement)) return ledger_.last();
-  if (around_.settings.ack == Ack::kAll) {
-    Sequence landed = ledger_.last();
-    for (const std::string& address : counted_) {
-      const Member* member = find(address);
-      landed = std::min(landed, member != nullptr && member->has_copy() ? member->shipper().landed() : Sequence{});
-    }
-    return landed;
-  }
+  if (around_.settings.ack == Ack::kAll) return landed_at_all_that_count();
   Sequence landed;
   for (const auto& member : members_)
     if (member->state() == Member::State::kInSync) landed = std::max(landed, member->shipper().landed());
   return landed;
 }
 
+// Note "words ahead".
+void Leader::update_landed() {
+  if (counted_.empty()) {
+    if (!std::exchange(nobody_counts_, true)) around_.log.set_landed(Extent::everything());
+    return;
+  }
+  const Sequence landed = landed_at_all_that_count();
+  if (mark_ && mark_->at <= landed) {
+    around_.log.set_landed(mark_->told);
+    mark_.reset();
+  }
+  if (mark_ || marked_ == ledger_.last()) return;
+  marked_ = ledger_.last();
+  mark_ = {marked_, around_.log.told()};
+}
+
+void Leader::take_landed_back() {
+  mark_.reset();
+  marked_ = {};
+  nobody_counts_ = false;
+  around_.log.set_landed({});
+}
+
 void Leader::update_commit() {
   if (ended()) return;
+  update_landed();
   const Version before = committed_;
   if (counted_.empty() || around_.settings.ack == Ack::kNone) {
     heads_.clear();
@@ -388,13 +418,15 @@ void Leader::on_deposed(Epoch by) {
 void Leader::on_caught_up(Member& member) {
   if (!entering_.try_emplace(member.address(), kNever).second) return;
   recount();
+  // What could still be changed in place before it counted must be among what it is to have.
+  const Version drawn = around_.log.version();
   update_commit();
-  // Only now do answers wait for it; what was answered before must be among what it is to have.
+  // Only now do answers wait for it; what was answered before must be among that too.
   const std::string address = member.address();
   announce_all(nullptr);  // which may lose it
   const auto entering = entering_.find(address);
   if (entering == entering_.end()) return;
-  if (wants_collect_) {  // there is no room to say it in: another time
+  if (wants_collect_ || told_.version < drawn) {  // no room to say it in, or it is not complete: another time
     entering_.erase(entering);
     recount();
     return update_commit();

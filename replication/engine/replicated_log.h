@@ -47,6 +47,13 @@ struct SegmentState {
   }
 };
 
+// How far the bytes of a log have come: of each of its streams, up to which place, in the order of writing.
+struct Extent {
+  std::array<std::uint64_t, 2> ends{};
+  static constexpr Extent everything() { return {{~std::uint64_t{0}, ~std::uint64_t{0}}}; }
+  bool operator==(const Extent&) const = default;
+};
+
 // What two logs must have in common for one to follow the other.
 struct Geometry {
   std::uint64_t log_bytes = 0;
@@ -105,6 +112,11 @@ class ReplicatedLog {
   [[nodiscard]] virtual std::unique_ptr<LivingScan> scan_living() = 0;
   // No follower has a reader left in what was retired up to this number.
   virtual void set_followers_past(std::uint64_t retirement) = 0;
+  // How far the entries that were announced go.
+  [[nodiscard]] virtual Extent told() const = 0;
+  // What is further is changed in place no more, from lead() on everything. When this has gone back, changes in place
+  // of what is further may yet come to an end, with versions up to version(). Note "words ahead".
+  virtual void set_landed(const Extent& extent) = 0;
 
   // --- following ---
   // From any role: forgets what it holds, but for the bytes.

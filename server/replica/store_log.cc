@@ -144,6 +144,14 @@ void StoreLog::set_followers_past(std::uint64_t retirement) {
   store_.set_followers_past(retirement);
 }
 
+replication::Extent StoreLog::told() const {
+  return {store_.told().ends};
+}
+
+void StoreLog::set_landed(const replication::Extent& extent) {
+  store_.set_landed({extent.ends});
+}
+
 void StoreLog::follow() {
   store_.end_announcing();
   follower_ = &store_.follow();

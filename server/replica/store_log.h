@@ -27,6 +27,8 @@ class StoreLog final : public replication::ReplicatedLog {
   void describe(std::vector<replication::SegmentState>& out) const override;
   [[nodiscard]] std::unique_ptr<replication::LivingScan> scan_living() override;
   void set_followers_past(std::uint64_t retirement) override;
+  [[nodiscard]] replication::Extent told() const override;
+  void set_landed(const replication::Extent& extent) override;
 
   void follow() override;
   [[nodiscard]] Refusal begin(std::span<const replication::SegmentState> segments,

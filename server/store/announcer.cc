@@ -154,6 +154,22 @@ bool Announcer::settled(SegmentId id) const {
   return told.sealed && !told.to_retire && told.to_evict <= std::max(told.evicted, kSegmentHeaderBytes);
 }
 
+LogExtent Announcer::told() const {
+  // What has nothing to be told is not pending, but for what will be opened.
+  LogExtent told;
+  told.ends.fill(LogExtent::place_in_order(arena_.head().sequence.load(std::memory_order_relaxed) + 1, 0));
+  for (const SegmentId id : pending_) {
+    const SegmentEntry& segment = arena_.segment(id);
+    const SegmentState state = segment.state.load(std::memory_order_relaxed);
+    const std::uint64_t sequence = segment.sequence.load(std::memory_order_relaxed);
+    const std::uint32_t used = told_[id.value].sequence == sequence ? told_[id.value].used : 0;
+    if (state != SegmentState::kOpen && used == segment.used_bytes.load(std::memory_order_relaxed)) continue;
+    std::uint64_t& end = told.ends[static_cast<unsigned>(segment.stream.load(std::memory_order_relaxed))];
+    end = std::min(end, LogExtent::place_in_order(sequence, used));
+  }
+  return told;
+}
+
 void Announcer::describe(std::vector<AnnouncedSegment>& out) const {
   for (std::uint32_t i = 0; i < told_.size(); ++i) {
     if (told_[i].gone) continue;

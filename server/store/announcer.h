@@ -46,6 +46,8 @@ class Announcer {
     return told == nullptr || (told->gone && !told->to_retire && told->retirement <= retirement);
   }
   void describe(std::vector<AnnouncedSegment>& out) const;
+  // What of the log has been told.
+  [[nodiscard]] LogExtent told() const;
 
  private:
   struct Told {

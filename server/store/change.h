@@ -2,6 +2,7 @@
 // Follower::apply() does it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "server/store/types.h"
@@ -32,6 +33,23 @@ struct LogHead {
   Version flush_version;  // what is older is dead
   UnixSeconds flush_at{0};
   auto operator<=>(const LogHead&) const = default;
+};
+
+// How far the records of a log have come, by place and not by version, since what is moved keeps its own: of each
+// stream the segments in the order in which they were opened, and of the last one so many bytes.
+struct LogExtent {
+  std::array<std::uint64_t, kStreams> ends{};  // place_in_order(); what is below is within
+
+  static constexpr LogExtent everything() {
+    LogExtent all;
+    all.ends.fill(~std::uint64_t{0});
+    return all;
+  }
+  // `offset`: bytes from the begin of the segment, less than 2^24.
+  static constexpr std::uint64_t place_in_order(std::uint64_t segment_sequence, std::uint64_t offset) {
+    return segment_sequence << 24 | offset;
+  }
+  bool operator==(const LogExtent&) const = default;
 };
 
 // A segment as far as it was announced: what who joins later must have beside the changes to come.

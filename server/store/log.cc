@@ -279,6 +279,7 @@ void Log::begin_announcing() {
   const std::lock_guard guard(lock_);
   announcer_.begin(appenders_);
   followers_past_ = 0;
+  for (auto& end : landed_) end.store(0, std::memory_order_relaxed);
   announcing_.store(true, std::memory_order_relaxed);
 }
 
@@ -316,6 +317,27 @@ void Log::set_followers_past(std::uint64_t retirement) {
     followers_past_ = retirement;
   }
   collect();
+}
+
+LogExtent Log::told() const {
+  const std::lock_guard guard(lock_);
+  return announcer_.told();
+}
+
+void Log::set_landed(const LogExtent& extent) {
+  const std::lock_guard guard(lock_);
+  for (unsigned stream = 0; stream < kStreams; ++stream)
+    landed_[stream].store(extent.ends[stream], std::memory_order_release);
+}
+
+bool Log::may_change_in_place(LogAddress address) const {
+  if (!announcing()) return true;
+  const SegmentId id = arena_.segment_of(address);
+  const SegmentEntry& segment = arena_.segment(id);
+  const std::uint64_t place = LogExtent::place_in_order(segment.sequence.load(std::memory_order_relaxed),
+                                                        address.offset - arena_.start_of(id).offset);
+  const auto stream = static_cast<unsigned>(segment.stream.load(std::memory_order_relaxed));
+  return place < landed_[stream].load(std::memory_order_acquire);
 }
 
 void Log::note_evicted(SegmentId id, std::uint32_t up_to, Version stamp) {

@@ -178,6 +178,15 @@ class Log {
   void describe(std::vector<AnnouncedSegment>& out) const;
   // Followers have no reader left in what was retired up to this number (Change::sequence).
   void set_followers_past(std::uint64_t retirement);
+  // What of the log has been told.
+  [[nodiscard]] LogExtent told() const;
+  // What has landed wherever it counts; nothing has from begin_announcing() on. It may go back: then a change in place
+  // that was not prevented any more is complete with a version that is drawn already.
+  void set_landed(const LogExtent& extent);
+  // Whether a record may be changed in place: what is on its way is read when it is sent, and would bring the change to
+  // some before anything tells of it. Asked with the change's note reserved, with the item's key locked. Note "words
+  // ahead" (replication/NOTES.md).
+  [[nodiscard]] bool may_change_in_place(LogAddress address) const;
   // The reclaimer: in [.., up_to) of the segment nothing is found any more, as of this version.
   void note_evicted(SegmentId id, std::uint32_t up_to, Version stamp);
 
@@ -223,11 +232,12 @@ class Log {
   std::vector<Appender> appenders_;                // each its owner's; see Appender
   std::atomic<std::uint32_t> holders_{0};          // raised under lock_
   Unsettled unsettled_;
-  Announcer announcer_;                       // under lock_
-  std::atomic<bool> announcing_{false};       // changed under lock_
-  std::deque<const Appender*> claimants_;     // under lock_, who waits for longest first
-  std::atomic<std::uint32_t> claimed_{0};     // changed under lock_; the sum of all claims
-  std::atomic<std::uint32_t> free_count_{0};  // sizes of the above, for those who only want to know
+  Announcer announcer_;                               // under lock_
+  std::atomic<std::uint64_t> landed_[kStreams] = {};  // LogExtent::ends; changed under lock_
+  std::atomic<bool> announcing_{false};               // changed under lock_
+  std::deque<const Appender*> claimants_;             // under lock_, who waits for longest first
+  std::atomic<std::uint32_t> claimed_{0};             // changed under lock_; the sum of all claims
+  std::atomic<std::uint32_t> free_count_{0};          // sizes of the above, for those who only want to know
   std::atomic<std::uint32_t> retired_count_{0};
   std::atomic<std::uint32_t> sealed_count_[kStreams] = {};
   std::atomic<std::uint32_t> usable_{0};

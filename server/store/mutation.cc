@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "server/store/liveness.h"
 #include "server/store/parts.h"
@@ -95,6 +96,12 @@ Mutation::Mutation(Session& session, const HashedKey& key)
 }
 
 bool Mutation::put(const NewItem& item, std::span<const std::string_view> value_parts) {
+  if (!replace(item, value_parts)) return false;
+  session_.state_->tally.add(Count::kTotalItems);
+  return true;
+}
+
+bool Mutation::replace(const NewItem& item, std::span<const std::string_view> value_parts) {
   Store::Parts& parts = session_.state_->parts;
   const std::uint64_t value_bytes = total_size(value_parts);
   const std::uint64_t inline_limit = parts.arena.segment_bytes() / kInlineShareOfSegment;
@@ -104,7 +111,6 @@ bool Mutation::put(const NewItem& item, std::span<const std::string_view> value_
     return false;
   publish(appended);
   stored_cas_ = appended.reservation.record->cas();
-  session_.state_->tally.add(Count::kTotalItems);
   return wanted_bytes_ == 0;
 }
 
@@ -250,27 +256,54 @@ bool Mutation::append_note(RecordKind kind, UnixSeconds expiry, const Access& ac
 }
 
 bool Mutation::touch(UnixSeconds expiry) {
+  return change_words(expiry, session_.state_->parts.arena.record(found_.slot.address()).access());
+}
+
+bool Mutation::set_state(bool stale, bool win_sent) {
+  const RecordHeader& record = session_.state_->parts.arena.record(found_.slot.address());
+  Access access = record.access();
+  access.stale = stale;
+  access.win_sent = win_sent;
+  return change_words(record.expiry(), access);
+}
+
+bool Mutation::change_words(UnixSeconds expiry, const Access& access) {
   Store::Parts& parts = session_.state_->parts;
-  RecordHeader& record = parts.arena.record(found_.slot.address());
+  const LogAddress address = found_.slot.address();
+  if (!parts.log.may_change_in_place(address)) return append_anew(expiry, access);
   Appended note;
-  if (!append_note(RecordKind::kTouch, expiry, record.access(), note)) return false;
+  if (!append_note(RecordKind::kTouch, expiry, access, note)) return false;
+  if (!parts.log.may_change_in_place(address)) {
+    note.reservation.record->make_void();
+    parts.log.complete(note.reservation);
+    return append_anew(expiry, access);
+  }
+  RecordHeader& record = parts.arena.record(address);
   const UnixSeconds before = record.expiry();
   record.set_expiry(expiry);
-  account_touched(parts.arena, parts.log, found_.slot.address(), before, expiry);
+  record.set_state(access.stale, access.win_sent);
+  if (before != expiry) account_touched(parts.arena, parts.log, address, before, expiry);
   parts.log.complete(note.reservation);
   return true;
 }
 
-bool Mutation::set_state(bool stale, bool win_sent) {
-  RecordHeader& record = session_.state_->parts.arena.record(found_.slot.address());
-  Access access = record.access();
-  access.stale = stale;
-  access.win_sent = win_sent;
-  Appended note;
-  if (!append_note(RecordKind::kTouch, record.expiry(), access, note)) return false;
-  record.set_state(stale, win_sent);
-  session_.state_->parts.log.complete(note.reservation);
-  return true;
+bool Mutation::append_anew(UnixSeconds expiry, const Access& access) {
+  NewItem item;
+  item.client_flags = current_.client_flags();
+  item.expiry = expiry;
+  item.explicit_cas = current_.cas();
+  item.binary_key = current_.binary_key();
+  item.stale = access.stale;
+  item.win_sent = access.win_sent;
+  item.fetched = access.fetched;
+  item.last_access = access.time;
+  if (current_.contiguous()) {
+    const std::string_view value = current_.value();
+    return replace(item, {&value, 1});
+  }
+  std::vector<std::string_view> pieces;
+  current_.for_each_piece([&pieces](std::string_view piece) { pieces.push_back(piece); });
+  return replace(item, pieces);
 }
 
 bool Mutation::erase() {

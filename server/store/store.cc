@@ -221,6 +221,14 @@ void Store::set_followers_past(std::uint64_t retirement) {
   parts_->log.set_followers_past(retirement);
 }
 
+LogExtent Store::told() const {
+  return parts_->log.told();
+}
+
+void Store::set_landed(const LogExtent& extent) {
+  parts_->log.set_landed(extent);
+}
+
 Follower& Store::follow() {
   parts_->following.store(true, std::memory_order_relaxed);
   parts_->log.begin_copy();

@@ -134,7 +134,7 @@ class Mutation {
   // CAS unique of what put() stored last.
   [[nodiscard]] std::uint64_t stored_cas() const { return stored_cas_; }
 
-  // current() must be there. The CAS unique stays.
+  // current() must be there. The CAS unique stays. False: as put().
   [[nodiscard]] bool touch(UnixSeconds expiry);
   [[nodiscard]] bool set_state(bool stale, bool win_sent);
 
@@ -151,6 +151,10 @@ class Mutation {
   [[nodiscard]] bool append_chunked(const NewItem& item, std::span<const std::string_view> parts, Appended& out);
   // In the log, but not complete.
   [[nodiscard]] bool append_note(RecordKind kind, UnixSeconds expiry, const Access& access, Appended& out);
+  [[nodiscard]] bool replace(const NewItem& item, std::span<const std::string_view> parts);
+  [[nodiscard]] bool change_words(UnixSeconds expiry, const Access& access);
+  // The same item anew, but for these.
+  [[nodiscard]] bool append_anew(UnixSeconds expiry, const Access& access);
   [[nodiscard]] Stream stream_for_put();
   void publish(const Appended& appended);
   void wants_room(std::uint64_t bytes, Purpose purpose = Purpose::kItem) {
@@ -291,6 +295,9 @@ class Store {
   void describe(std::vector<AnnouncedSegment>& out) const;
   // What is free or gone when announcing begins counts as retirement 1.
   void set_followers_past(std::uint64_t retirement);
+  // As Log has them.
+  [[nodiscard]] LogExtent told() const;
+  void set_landed(const LogExtent& extent);
   // The segments, as they are: what need not be copied to who had them already.
   void inventory(std::vector<AnnouncedSegment>& out) const;
   // Of the first `bytes` of a segment, but for what each node keeps for itself (last access). Equal digests: equal

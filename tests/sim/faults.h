@@ -20,7 +20,6 @@ struct Faults {
   bool joining = false;    // and while the group forms
   bool primaries = false;  // nothing happens to anybody but the primary
   bool indexing = false;   // sessions are lost just while a copy is indexed
-  bool ahead = false;      // items are changed in place though they may be on their way: note "words ahead"
   bool full = false;       // and the log is full, so that items are evicted and segments used again
 };
 

@@ -1,7 +1,6 @@
 #include "load.h"
 
 #include <algorithm>
-#include <set>
 
 namespace lmc::sim {
 
@@ -97,8 +96,7 @@ class Client {
     request.key = key;
     request.number = cluster_.book.next(key);
     const std::uint64_t which = world_.pick(cluster_.evicts() ? 60 : 100);
-    const bool in_place = (which >= 45 && which < 60) || (which >= 75 && which < 87);
-    if (which < 45 || (in_place && !may_change_in_place(key))) {
+    if (which < 45) {
       request.verb = Verb::kSet;
       request.bytes = world_.pick(2 * options_.value_bytes);
       request.expiry = draw_expiry(request.number);
@@ -115,14 +113,7 @@ class Client {
     } else {
       request.verb = Verb::kErase;
     }
-    if (request.verb == Verb::kSet || request.verb == Verb::kCount) stored_.erase(key);
     return request;
-  }
-
-  // Note "words ahead".
-  [[nodiscard]] bool may_change_in_place(const std::string& key) const {
-    using InPlace = LoadOptions::InPlace;
-    return options_.in_place == InPlace::kAlways || (options_.in_place == InPlace::kStored && stored_.contains(key));
   }
 
   // Mostly one that tells which change it is from.
@@ -174,7 +165,6 @@ class Client {
         if (!request.changes()) return shown();
         cluster_.book.done(request, {reply.found, reply.term, reply.version}, now);
         done_[request.key] = request.number;
-        if (request.verb == Verb::kSet || request.verb == Verb::kCount) stored_.insert(request.key);
         // A touch shows what it has touched.
         if (request.verb == Verb::kTouch && reply.found) shown();
         return;
@@ -192,7 +182,6 @@ class Client {
   std::map<std::string, std::uint64_t> given_up_;  // connections up to this one, by node
   std::uint64_t asked_ = 0;
   std::deque<Awaited> awaited_;
-  std::set<std::string> stored_;               // keys of which the latest set or count was answered
   std::map<std::string, std::uint64_t> done_;  // the latest change of a key among those that were asked together
   bool changing_ = false;
   bool failed_ = false;

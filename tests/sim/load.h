@@ -17,9 +17,6 @@ struct LoadOptions {
   std::size_t pipelined = 4;  // requests that a client sends at most before it waits for their answers
   Micros pause{150};          // usually, between the answers and the next requests
   bool flushes = true;
-  // When items are changed in place: those of which it is known that they are stored, or any.
-  enum class InPlace { kNever, kStored, kAlways };
-  InPlace in_place = InPlace::kAlways;
   std::optional<Micros> most_wait = std::nullopt;  // every answer is there by then
 };
 

@@ -105,6 +105,7 @@ void run_slow_copies(std::uint64_t seed, bool loud) {
   check_last_values(cluster);
 }
 
+
 void run_waiting(std::uint64_t seed, bool loud) {
   ClusterOptions options = usual_options(loud);
   options.settings.ring_slots = 128;
@@ -157,8 +158,6 @@ void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, Ack ac
   LoadOptions usual;
   LoadOptions large{.keys = 200, .value_bytes = 3000, .flushes = false};
   usual.pause = ack == Ack::kNone ? 500us : 250us;
-  usual.in_place = LoadOptions::InPlace::kNever;
-  if (ack == Ack::kAll) usual.in_place = faults.ahead ? LoadOptions::InPlace::kAlways : LoadOptions::InPlace::kStored;
   Load load(cluster, faults.full ? large : usual);
   watcher.begin();
   watcher.restart("b:1");

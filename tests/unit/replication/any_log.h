@@ -11,6 +11,7 @@ namespace lmc::replication::test {
 class AnyLog final : public ReplicatedLog {
  public:
   Version latest;
+  Extent landed;
 
   [[nodiscard]] Geometry geometry() const override { return {0, 1 << 16, 1, 1 << 10}; }
   [[nodiscard]] std::span<char> memory() const override { return {}; }
@@ -20,6 +21,8 @@ class AnyLog final : public ReplicatedLog {
   void describe(std::vector<SegmentState>&) const override {}
   [[nodiscard]] std::unique_ptr<LivingScan> scan_living() override { return nullptr; }
   void set_followers_past(std::uint64_t) override {}
+  [[nodiscard]] Extent told() const override { return {{latest.value, latest.value}}; }
+  void set_landed(const Extent& extent) override { landed = extent; }
   void follow() override {}
   [[nodiscard]] Refusal begin(std::span<const SegmentState>, const Head&) override { return {}; }
   [[nodiscard]] Refusal apply(const Entry&) override { return {}; }

@@ -120,6 +120,51 @@ TEST_CASE(
   CHECK(primary.leader->kept().heads == 0);
 }
 
+TEST_CASE("what was told counts as landed when it has landed at all that count") {
+  Primary primary;
+  const Extent nothing{};
+  CHECK(primary.world.log.landed == nothing);
+  const auto wire = primary.join();
+  primary.write();
+  primary.beat();
+  const Extent first = primary.world.log.told();
+  CHECK(primary.world.log.landed == first);
+  primary.write();
+  CHECK(primary.world.log.landed == first);
+  wire->observer->on_down("gone", true);
+  primary.write();
+  CHECK(primary.world.log.landed == first);  // it may come back, and be sent the rest
+  primary.authority.decided(true, primary.authority.asked);
+  CHECK(primary.world.log.landed == Extent::everything());
+}
+
+TEST_CASE("when somebody new counts, nothing counts as landed until it has landed there too") {
+  Primary primary;
+  const auto wire = primary.join();
+  primary.write();
+  primary.beat();
+  const auto first = primary.world.fabric.made.back();
+  REQUIRE(primary.world.log.landed == primary.world.log.told());
+
+  std::unique_ptr<Peer> peer = std::make_unique<WirePeer>(std::make_shared<Wire>());
+  Join join;
+  join.address = "c:1";
+  join.has_copy = true;
+  join.position = primary.leader->ledger().end();
+  join.seen = kEpoch;
+  REQUIRE_FALSE(primary.leader->join(peer, join));
+  const auto second = primary.world.fabric.made.back();
+  primary.write();
+  second->observer->on_up();
+  second->write({kEpoch, 1, second->report.beat, join.position.sequence, {}, {}});  // it has nearly caught up
+  CHECK(primary.world.log.landed == Extent{});
+  first->complete();
+  CHECK(primary.world.log.landed == Extent{});
+  second->complete();
+  first->complete();
+  CHECK(primary.world.log.landed == primary.world.log.told());
+}
+
 TEST_CASE("in a new term only who has a session is continued") {
   Primary primary;
   const auto wire = primary.join();

@@ -123,6 +123,7 @@ void announce_to(Cache& original, std::vector<Copy*> copies, std::size_t most) {
     past = std::min(past, copy->readers_past());
   }
   if (past != ~std::uint64_t{0}) original.store.set_followers_past(past);
+  original.store.set_landed(original.store.told());
 }
 
 // A mutation that waits for room is in the way of nobody but this one thread: so the copy hears of news from within.
@@ -236,6 +237,7 @@ TEST_CASE("what is changed in place while a copy joins is not lost") {
   Copy copy(original.store, test::options_of(kMemory));
   original.store.begin_announcing([] {});
   join_late(original, copy);
+  original.store.set_landed(original.store.told());
 
   // Applied in vain: the copy knows no item yet.
   for (unsigned i = 0; i < 1000; ++i) {
@@ -264,6 +266,7 @@ TEST_CASE("a living item that is told again has the words that it was told with 
   Copy copy(original.store, test::options_of(kMemory));
   original.store.begin_announcing([] {});
   join_late(original, copy);
+  original.store.set_landed(original.store.told());
   Session scanning(original.store);
   for (const std::uint32_t seconds : {100U, 200U}) {
     REQUIRE(original.touch("key", test::later(seconds)) == MutateResult::kDone);
@@ -276,10 +279,75 @@ TEST_CASE("a living item that is told again has the words that it was told with 
   }
 }
 
+// The words of the record that lies there; what has replaced it may be elsewhere.
+struct Words {
+  UnixSeconds expiry;
+  bool stale;
+  explicit Words(const RecordHeader& record) : expiry(record.expiry()), stale(record.access().stale) {}
+  bool operator==(const Words&) const = default;
+};
+
+TEST_CASE("what has not landed is not changed in place, but replaced by itself, as clients know it") {
+  Cache original(test::options_of(kMemory));
+  const std::string large(kMemory / 1024 * 4, 'x');  // in several records
+  original.store.begin_announcing([] {});
+  for (const std::string& value : {std::string("value"), large}) {
+    REQUIRE(original.set("key", value) == MutateResult::kDone);
+    original.session.begin_turn(kNow);
+    const ItemView before = original.session.find(original.session.hash("key"));
+    const auto& record =
+        *reinterpret_cast<const RecordHeader*>(original.store.log_memory().data() + before.address().offset);
+    const std::uint64_t cas = before.cas();
+    original.session.end_turn();
+    const Words words(record);
+
+    REQUIRE(original.touch("key", test::later(100)) == MutateResult::kDone);
+    mark(original, "key", true, false);
+    CHECK(Words(record) == words);
+    original.session.begin_turn(kNow);
+    const ItemView after = original.session.find(original.session.hash("key"));
+    CHECK(after.address() != before.address());
+    CHECK(after.version() > before.version());
+    CHECK(after.cas() == cas);
+    CHECK(after.expiry() == test::later(100));
+    CHECK(after.stale());
+    CHECK(after.value_bytes() == value.size());
+    std::string all;
+    after.for_each_piece([&all](std::string_view piece) { all += piece; });
+    CHECK(all == value);
+    original.session.end_turn();
+  }
+}
+
+TEST_CASE("what has landed is changed in place") {
+  Cache original(test::options_of(kMemory));
+  original.store.begin_announcing([] {});
+  const auto address = [&] {
+    original.session.begin_turn(kNow);
+    const LogAddress at = original.session.find(original.session.hash("key")).address();
+    original.session.end_turn();
+    return at;
+  };
+  REQUIRE(original.set("key", "value") == MutateResult::kDone);
+  const LogAddress at = address();
+  std::vector<Change> changes;
+  (void)original.store.announce(1000, changes);
+  const LogExtent told = original.store.told();
+  REQUIRE(original.set("other", "value") == MutateResult::kDone);
+  CHECK(original.store.told() == told);
+  original.store.set_landed(told);
+  REQUIRE(original.touch("key", test::later(100)) == MutateResult::kDone);
+  CHECK(address() == at);
+  original.store.set_landed({});
+  REQUIRE(original.touch("key", test::later(200)) == MutateResult::kDone);
+  CHECK(address() != at);
+}
+
 TEST_CASE("every answer of a copy waits for what was removed, or touched, before it began") {
   Cache original(test::options_of(kMemory));
   for (const char* key : {"deleted", "touched", "evicted", "living"}) (void)original.set(key, "value");
   original.store.begin_announcing([] {});
+  original.store.set_landed(original.store.told());
   REQUIRE(original.erase("deleted") == MutateResult::kDone);
   REQUIRE(original.touch("touched", test::later(100)) == MutateResult::kDone);
   Copy copy(original.store, test::options_of(kMemory));
