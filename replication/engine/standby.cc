@@ -13,6 +13,13 @@ constexpr Duration kLongestPause = std::chrono::seconds(2);
 constexpr std::chrono::microseconds kReaderCheck{1000};                 // while the primary may wait for readers here
 constexpr std::uint64_t kInventoryStepBytes = std::uint64_t{16} << 20;  // digested at a time
 constexpr std::size_t kInventoryPart = kListBytes / 32;
+constexpr Duration kProgressEvery = std::chrono::seconds(2);  // in the log
+constexpr Duration kCauseEvery = std::chrono::minutes(1);     // if it stays the same
+
+std::string megabytes(std::uint64_t bytes) {
+  const std::uint64_t tenths = bytes / 100'000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
+}
 
 }  // namespace
 
@@ -112,9 +119,11 @@ void Standby::on_welcome(const Welcome& welcome) {
     inventoried_ = 0;
     around_.log.inventory(inventory_);
     inventory_step_->set({});
+    around_.say("joins " + primary_ + ": copies its log");
   } else {
     applier_.resume();
     state_ = State::kFollowing;
+    around_.say("joins " + primary_ + ": goes on from entry " + std::to_string(applier_.position().sequence.value));
   }
   foreground_ = around_.fabric.connect(primary_, plan, foreground_lane_);
   on_view(welcome.view);
@@ -122,8 +131,13 @@ void Standby::on_welcome(const Welcome& welcome) {
 
 void Standby::end_session(std::string_view cause, bool by_peer) {
   if (!control_) return;
+  const TimePoint now = around_.reactor.now();
+  const bool news = state_ > State::kJoining || last_cause_ != cause || now - cause_said_ >= kCauseEvery;
   last_cause_ = cause;
-  if (!fenced_) around_.say("session with " + primary_ + " ended: " + last_cause_);
+  if (!fenced_ && news) {
+    around_.say("session with " + primary_ + " ended: " + last_cause_);
+    cause_said_ = now;
+  }
   // Before the primary can hear of it: it waits for no lease of a backup whose session has ended.
   const bool had_served = in_sync_since_.has_value();
   in_sync_since_.reset();
@@ -255,6 +269,8 @@ void Standby::on_begin(const Begin& begin) {
     return end_session("what it describes cannot be: " + *refusal, false);
   segments_.clear();
   state_ = State::kIndexing;
+  around_.say("copy of " + primary_ + ": has its " + megabytes(copying_.sent_bytes) + ", at " + megabytes(copy_rate()) +
+              "/s; indexes them");
   apply();
 }
 
@@ -271,6 +287,17 @@ void Standby::add_living() {
   if (living_->last) state_ = State::kFollowing;
   send(encode_message(LivingAdded{living_->at}));
   living_.reset();
+}
+
+void Standby::on_copying(const Copying& copying) {
+  copying_ = copying;
+  const TimePoint now = around_.reactor.now();
+  if (now - progress_said_ < kProgressEvery || copying.left_bytes == 0) return;
+  progress_said_ = now;
+  const std::uint64_t rate = copy_rate();
+  around_.say(
+      "copy of " + primary_ + ": has " + megabytes(copying.sent_bytes) + ", lacks " + megabytes(copying.left_bytes) +
+      (rate == 0 ? "" : "; " + megabytes(rate) + "/s, " + std::to_string(copying.left_bytes / rate) + " s left"));
 }
 
 // --- control ---
@@ -291,6 +318,8 @@ void Standby::update_serving() {
   const bool in_sync =
       up_ && state_ == State::kFollowing && in_sync_since_ && applier_.position().epoch >= *in_sync_since_;
   if (!in_sync && deliberately(Bug::kServesOldData)) return;
+  if (in_sync && !serves_) around_.say("in sync with " + primary_ + ": serves reads");
+  serves_ = in_sync;
   TimePoint until = in_sync ? reports_->lease().held_until() : TimePoint{};
   if (in_sync && (deliberately(Bug::kReadsWithoutLease) || deliberately(Bug::kServesOldData))) until = TimePoint::max();
   around_.serving.set_until(until);
@@ -322,10 +351,7 @@ void Standby::on_message(std::string_view message) {
       if (auto refused = decode_message<Refused>(message)) return on_refused(std::move(*refused));
       break;
     case MessageKind::kCopying:
-      if (const auto copying = decode_message<Copying>(message)) {
-        copying_ = *copying;
-        return;
-      }
+      if (const auto copying = decode_message<Copying>(message)) return on_copying(*copying);
       break;
     case MessageKind::kSegments:
       if (auto segments = decode_message<Segments>(message); segments && state_ == State::kCopying) {

@@ -90,6 +90,7 @@ class Standby final : PeerObserver {
   void on_living(Living living);
   void add_living();
   void on_view(const GroupView& view);
+  void on_copying(const Copying& copying);
   void on_refused(Refused refused);
   void apply();
   void report(bool at_once);
@@ -107,7 +108,8 @@ class Standby final : PeerObserver {
   State state_ = State::kSeeking;
   bool fenced_ = false;
   std::string last_cause_;
-  Duration pause_;  // before the next attempt
+  TimePoint cause_said_{};  // when the log was told of last_cause_
+  Duration pause_;          // before the next attempt
   LeaseTimes times_;
   std::unique_ptr<Reports> reports_;  // of this session
   TimePoint patience_;                // until then nothing need be heard
@@ -126,6 +128,8 @@ class Standby final : PeerObserver {
   std::optional<Living> living_;        // until its place in the ledger is reached
   Copying copying_;
   TimePoint copying_since_;
+  TimePoint progress_said_{};           // when the log was told how the copy goes on
+  bool serves_ = false;                 // and that this node serves
   TimePoint readers_since_;             // since when a session waits for readers
   std::optional<Epoch> in_sync_since_;  // the first epoch of which the set has this node, if the latest's has
   std::unique_ptr<Timer> retry_;

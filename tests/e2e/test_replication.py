@@ -175,6 +175,9 @@ class Replication(GroupCase):
         for writer in writers:
             self.assertIsNone(writer.wrong)
         self.assert_equal_answers(group.nodes, writers[:1])
+        log = group.nodes[1].server.log()
+        for line in (f"joins {group.primary.address}: copies its log", "MB/s; indexes them", "serves reads"):
+            self.assertIn(line, log)
 
     def test_demote_and_promote_lose_nothing(self):
         group = self.group()
