@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t kRingReserve = 64;
 constexpr std::uint64_t kLeastRoom = 16;
 constexpr std::size_t kHistory = 32;
+constexpr std::uint64_t kMarkEvery = 64;  // entries; what is younger waits for more of them, or a tick
 constexpr Sequence kNever{std::numeric_limits<std::uint64_t>::max()};
 constexpr Duration kLinger = std::chrono::milliseconds(1);  // with --ack=none; a reactor's timers are not finer
 
@@ -266,19 +267,22 @@ void Leader::update_landed() {
     if (!std::exchange(nobody_counts_, true)) around_.log.set_landed(Extent::everything());
     return;
   }
-  const Sequence landed = landed_at_all_that_count();
-  if (mark_ && mark_->at <= landed) {
+  if (mark_ && mark_->at <= landed_at_all_that_count()) {
     around_.log.set_landed(mark_->told);
     mark_.reset();
   }
-  if (mark_ || marked_ == ledger_.last()) return;
+  if (!mark_ && (!marked_ || ledger_.last().value - marked_->value >= kMarkEvery)) set_mark();
+}
+
+void Leader::set_mark() {
+  if (marked_ == ledger_.last() || nobody_counts_) return;
   marked_ = ledger_.last();
-  mark_ = {marked_, around_.log.told()};
+  mark_ = {ledger_.last(), around_.log.told()};
 }
 
 void Leader::take_landed_back() {
   mark_.reset();
-  marked_ = {};
+  marked_.reset();
   nobody_counts_ = false;
   around_.log.set_landed({});
 }
@@ -451,6 +455,7 @@ void Leader::tick() {
   const TimePoint now = around_.reactor.now();
   collect();
   if (ended()) return;
+  if (!mark_) set_mark();
   for (Member* member : all()) member->tick();
   drop_laggards(now);
   update_lease();

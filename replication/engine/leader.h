@@ -146,6 +146,7 @@ class Leader final : MemberOwner {
   [[nodiscard]] Sequence landed_at_all_that_count() const;
   [[nodiscard]] Sequence landed_where_it_counts() const;
   void update_landed();
+  void set_mark();
   void take_landed_back();
   void update_commit();
   void suspend();
@@ -179,14 +180,14 @@ class Leader final : MemberOwner {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // until end(); answers of the authority may come later
   std::deque<ToldHead> heads_;                                  // not committed
   std::deque<Retirement> retirements_;
-  // One mark at a time in what is told: when the ledger has landed up to `at`, the log has up to `told`.
+  // One mark at a time in what is told, now and then: when the ledger has landed up to `at`, the log has up to `told`.
   struct Mark {
     Sequence at;
     Extent told;
   };
   std::optional<Mark> mark_;
-  Sequence marked_;             // the last mark's
-  bool nobody_counts_ = false;  // and the log knows it
+  std::optional<Sequence> marked_;  // the last mark's, since somebody new has counted
+  bool nobody_counts_ = false;      // and the log knows it
   // What was retired up to here may be in use again: no copy from before can be continued. Note "reused room".
   Sequence reused_;
   std::deque<Sample> samples_;  // how far the ledger was when, over the last term

@@ -67,6 +67,9 @@ struct Primary {
     ++world.log.latest.value;
     leader->collect();
   }
+  void tick() {
+    world.reactor.advance(std::chrono::duration_cast<std::chrono::milliseconds>(world.settings.lease.tick()) + 1ms);
+  }
   [[nodiscard]] bool serves() const { return world.serving.may_serve(world.reactor.now()); }
 
   StillWorld world;
@@ -126,10 +129,13 @@ TEST_CASE("what was told counts as landed when it has landed at all that count")
   CHECK(primary.world.log.landed == nothing);
   const auto wire = primary.join();
   primary.write();
-  primary.beat();
   const Extent first = primary.world.log.told();
+  primary.beat();
+  primary.tick();
+  primary.tick();
   CHECK(primary.world.log.landed == first);
   primary.write();
+  primary.tick();
   CHECK(primary.world.log.landed == first);
   wire->observer->on_down("gone", true);
   primary.write();
@@ -143,6 +149,8 @@ TEST_CASE("when somebody new counts, nothing counts as landed until it has lande
   const auto wire = primary.join();
   primary.write();
   primary.beat();
+  primary.tick();
+  primary.tick();
   const auto first = primary.world.fabric.made.back();
   REQUIRE(primary.world.log.landed == primary.world.log.told());
 
@@ -162,6 +170,10 @@ TEST_CASE("when somebody new counts, nothing counts as landed until it has lande
   CHECK(primary.world.log.landed == Extent{});
   second->complete();
   first->complete();
+  primary.tick();
+  first->complete();
+  second->complete();
+  primary.tick();
   CHECK(primary.world.log.landed == primary.world.log.told());
 }
 
