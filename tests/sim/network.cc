@@ -5,7 +5,6 @@
 #include <deque>
 
 #include "replication/deliberate_bugs.h"
-#include "replication/engine/shipper.h"
 
 namespace lmc::sim {
 
@@ -120,8 +119,8 @@ void LinkEnd::post(std::span<const Write> writes) {
       posted.size() >= replication::kMaxOutstandingChains)
     std::abort();
   World& world = host->network().world();
-  if (++outstanding > replication::Shipper::kMostInFlight) world.fail("a link's send queue grows: of " + address);
   const Weather& weather = host->network().weather();
+  if (++outstanding > weather.most_in_flight) world.fail("a link's send queue grows: of " + address);
   Micros delay = world.delay(weather.delay);
   if (world.chance(weather.late)) delay += world.delay(weather.down_after / 4);
   posted.push_back({{writes.begin(), writes.end()}, 0, 0, {}, host->term()});
@@ -331,7 +330,7 @@ std::unique_ptr<Link> Host::accept(const LinkPlan& plan, LinkObserver& observer)
   end->address = address_;
   end->observer = &observer;
   end->exposed = plan.exposed;
-  accepting_[plan.ticket] = end;
+  accepting_[{plan.ticket, plan.traffic}] = end;
   links_.push_back(end);
   return std::make_unique<SimLink>(end);
 }
@@ -345,10 +344,10 @@ std::unique_ptr<Link> Host::connect(std::string_view address, const LinkPlan& pl
   links_.push_back(end);
   World& world = network_.world();
   world.after(world.delay(2 * network_.weather().delay),
-              [&network = network_, end, to = std::string(address), ticket = plan.ticket] {
+              [&network = network_, end, to = std::string(address), wanted = std::pair(plan.ticket, plan.traffic)] {
                 if (end->host == nullptr || end->observer == nullptr) return;
                 Host* const peer = network.find(to);
-                const auto found = peer == nullptr ? decltype(accepting_)::iterator{} : peer->accepting_.find(ticket);
+                const auto found = peer == nullptr ? decltype(accepting_)::iterator{} : peer->accepting_.find(wanted);
                 auto accepted = peer == nullptr || found == peer->accepting_.end() ? nullptr : found->second.lock();
                 if (!accepted || accepted->observer == nullptr || network.is_cut(end->address, to))
                   return end->go_down("not accepted");

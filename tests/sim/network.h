@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "replication/engine/peers.h"
+#include "replication/engine/shipper.h"
 #include "replication/fabric/fabric.h"
 #include "world.h"
 
@@ -35,7 +36,9 @@ struct Weather {
   Micros delay{30};            // of a message or chain, usually
   Micros down_after{200'000};  // until a link notices that nothing arrives
   unsigned late = 5;           // chains in a thousand that are on their way for long
-  std::uint64_t speed = 0;     // of each link, bytes per millisecond; 0: no bytes take time
+  // Chains that are given to a link and not completed; more are a violation.
+  std::size_t most_in_flight = replication::Shipper::kMostInFlight;
+  std::uint64_t speed = 0;  // of each link, bytes per millisecond; 0: no bytes take time
 };
 
 class Network {
@@ -110,7 +113,7 @@ class Host final : public replication::Fabric, public replication::PeerNet {
   std::uint64_t term_ = 0;
   std::uint64_t fenced_ = 0;
   std::function<void(std::unique_ptr<replication::Peer>)> on_peer_;
-  std::map<replication::Ticket, std::weak_ptr<struct LinkEnd>> accepting_;
+  std::map<std::pair<replication::Ticket, replication::Traffic>, std::weak_ptr<struct LinkEnd>> accepting_;
   std::vector<std::weak_ptr<struct LinkEnd>> links_;
   std::vector<std::weak_ptr<struct PeerEnd>> peers_;
 };
