@@ -126,7 +126,8 @@ bool MetaGet::change() {
       return;
     }
     if (decision_.touches && !mutation.touch(decision_.expiry)) return;
-    if (decision_.won) (void)mutation.set_state(shown_.before.stale, true);
+    if (decision_.won && !mutation.set_state(shown_.before.stale, true)) return;
+    if (item) shown_.item = mutation.current();
   });
   return result == store::MutateResult::kDone;
 }

@@ -386,7 +386,7 @@ TouchResult touch_item(Context& context, const store::HashedKey& key, store::Uni
   const auto change = [&](Mutation& mutation) {
     result.item = mutation.current();
     publish_look_in(context, mutation, key.bytes);
-    if (result.item) (void)mutation.touch(expiry);
+    if (result.item && mutation.touch(expiry)) result.item = mutation.current();
   };
   context.counters.add(Counter::kTouch);
   if (context.session.mutate(key, 0, change) == MutateResult::kNoMemory) {

@@ -134,7 +134,7 @@ class Mutation {
   // CAS unique of what put() stored last.
   [[nodiscard]] std::uint64_t stored_cas() const { return stored_cas_; }
 
-  // current() must be there. The CAS unique stays. False: as put().
+  // current() must be there; afterwards it may be another record, with the same CAS unique. False: as put().
   [[nodiscard]] bool touch(UnixSeconds expiry);
   [[nodiscard]] bool set_state(bool stale, bool win_sent);
 
