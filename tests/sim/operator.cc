@@ -24,7 +24,10 @@ void Operator::restart(const std::string& address) {
 }
 
 bool Operator::holds(const std::string& address) const {
-  if (cluster_.find(address) == nullptr || !cluster_.authorities.view().has(address)) return false;
+  SimNode* const node = cluster_.find(address);
+  if (node == nullptr || !cluster_.authorities.view().has(address)) return false;
+  // What the authority agreed to may have been asked before it was restarted.
+  if (node->node().role() == replication::Role::kBackup && node->node().applied_version().value == 0) return false;
   const auto restarted = restarted_.find(address);
   const auto since = since_.find(address);
   return restarted == restarted_.end() || (since != since_.end() && restarted->second < since->second);
