@@ -40,11 +40,6 @@ struct LogHead {
 struct LogExtent {
   std::array<std::uint64_t, kStreams> ends{};  // place_in_order(); what is below is within
 
-  static constexpr LogExtent everything() {
-    LogExtent all;
-    all.ends.fill(~std::uint64_t{0});
-    return all;
-  }
   // `offset`: bytes from the begin of the segment, less than 2^24.
   static constexpr std::uint64_t place_in_order(std::uint64_t segment_sequence, std::uint64_t offset) {
     return segment_sequence << 24 | offset;

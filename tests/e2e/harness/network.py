@@ -64,10 +64,10 @@ class Network:
         """The words that start a program as that node."""
         return ["ip", "netns", "exec", f"node{number}"]
 
-    def drop(self, source, destination):
-        """From now on nothing that the one node sends to the other arrives. Nobody is told."""
+    def drop(self, source, destination, *what):
+        """From now on nothing that the one node sends to the other arrives. Nobody is told. `what`: of it, in nft's words."""
         _run("nft", "add", "rule", "ip", "faults", "between", "ip", "saddr", self.host(source), "ip", "daddr",
-             self.host(destination), "drop")
+             self.host(destination), *what, "drop")
 
     def cut(self, one, other):
         self.drop(one, other)
@@ -80,8 +80,7 @@ class Network:
 
     def slow(self, source, destination, megabytes):
         """What the one node sends to the other beyond so much in a second is lost."""
-        _run("nft", "add", "rule", "ip", "faults", "between", "ip", "saddr", self.host(source), "ip", "daddr",
-             self.host(destination), "limit", "rate", "over", str(megabytes), "mbytes/second", "burst", "1", "mbytes", "drop")
+        self.drop(source, destination, "limit", "rate", "over", str(megabytes), "mbytes/second", "burst", "1", "mbytes")
 
     @staticmethod
     def heal():

@@ -9,6 +9,7 @@ namespace lmc::replication {
 namespace {
 
 using namespace std::chrono_literals;
+using test::SlowAuthority;
 using test::StillWorld;
 using test::Wire;
 using test::WirePeer;
@@ -16,17 +17,6 @@ using test::WirePeer;
 constexpr Epoch kEpoch{0x10001};
 constexpr Position kBegin{kEpoch, {10}};
 const std::string kBackup = "b:1";
-
-// Has not answered yet, unless the test does it.
-class SlowAuthority final : public Authority {
- public:
-  void propose(const GroupView& next, Decided done) override {
-    asked = next;
-    decided = std::move(done);
-  }
-  GroupView asked;
-  Decided decided;
-};
 
 class NoOwner final : public LeaderOwner {
  public:

@@ -9,6 +9,7 @@ namespace lmc::replication {
 namespace {
 
 using namespace std::chrono_literals;
+using test::SlowAuthority;
 using test::StillWorld;
 using test::Wire;
 
@@ -20,17 +21,6 @@ class CalmOwner final : public NodeOwner {
   void remember(Epoch, const GroupView&) override {}
 };
 
-// Has not answered yet, unless the test does it.
-class SlowAuthority final : public Authority {
- public:
-  void propose(const GroupView& next, Decided done) override {
-    asked = next;
-    decided = std::move(done);
-  }
-  GroupView asked;
-  Decided decided;
-};
-
 // The node a:1.
 struct Alone {
   explicit Alone(Authority* decider = nullptr) : authority(decider) {}
@@ -38,6 +28,12 @@ struct Alone {
     answer.reset();
     node.command(command, [this](const Answer& told) { answer = told; });
     return answer;
+  }
+  // It has been primary, and the authority has been asked whether it is to be again.
+  void ask_to_lead_again() {
+    node.start_primary();
+    CHECK(ask("demote")->ok);
+    CHECK_FALSE(ask("promote"));
   }
   // What another node was asked last, in words.
   [[nodiscard]] std::string asked(const std::string& address) const {
@@ -126,9 +122,7 @@ TEST_CASE("a primary that has heard of an epoch from a backup is still fenced by
 TEST_CASE("while a promotion is decided no other one is begun") {
   SlowAuthority authority;
   Alone one(&authority);
-  one.node.start_primary();
-  CHECK(one.ask("demote")->ok);
-  CHECK_FALSE(one.ask("promote"));
+  one.ask_to_lead_again();
   const Epoch term = authority.asked.epoch;
   std::exchange(authority.decided, nullptr)(true, authority.asked);
   one.world.reactor.advance(5s);  // until no lease of its own former role is left
@@ -144,9 +138,7 @@ TEST_CASE("while a promotion is decided no other one is begun") {
 TEST_CASE("a node that knows of a takeover whose fence comes later still knows whose it is") {
   SlowAuthority authority;
   Alone one(&authority);
-  one.node.start_primary();
-  CHECK(one.ask("demote")->ok);
-  CHECK_FALSE(one.ask("promote"));
+  one.ask_to_lead_again();
   const Epoch others{authority.asked.epoch.value + 5 * kEpochsOfTerm};
   authority.decided(false, {others, "c:1", {"a:1", "b:1"}});
   CHECK(one.ask("fence " + std::to_string(others.value))->ok);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "any_log.h"
+#include "replication/engine/leader.h"
 #include "replication/engine/surroundings.h"
 #include "stepped_timers.h"
 
@@ -143,6 +144,17 @@ class Cables final : public Fabric {
     made.back()->exposed = plan.exposed;
     return std::make_unique<CableLink>(made.back());
   }
+};
+
+// Has not answered yet, unless the test does it.
+class SlowAuthority final : public Authority {
+ public:
+  void propose(const GroupView& next, Decided done) override {
+    asked = next;
+    decided = std::move(done);
+  }
+  GroupView asked;
+  Decided decided;
 };
 
 struct StillWorld {
