@@ -3,11 +3,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
@@ -17,8 +19,8 @@ namespace lmc::bench {
 namespace {
 
 constexpr int kMaxEvents = 256;
-constexpr int kPhaseCheckMs = 50;               // a sleeping worker looks at the phase this often
-constexpr std::uint32_t kMaxBatchesATurn = 64;  // then the sockets are looked at again
+constexpr std::chrono::milliseconds kPhaseCheck{50};  // a sleeping worker looks at the phase this often
+constexpr std::uint32_t kMaxBatchesATurn = 64;        // then the sockets are looked at again
 constexpr double kNsPerSecond = 1e9;
 
 }  // namespace
@@ -93,15 +95,17 @@ void Worker::run_closed() {
   for (Channel& channel : channels_) refill(channel);
   // finished() looks at all connections: asked only when a connection has come to rest, or from time to time.
   while (true) {
-    const bool something = wait(kPhaseCheckMs);
+    const bool something = wait(kPhaseCheck);
     if ((!something || phase() >= Phase::kDrain || plan_.operations != 0) && finished()) return;
   }
 }
 
 // Returns whether anything was ready.
-bool Worker::wait(int timeout_ms) {
+bool Worker::wait(std::chrono::nanoseconds at_most) {
   std::array<epoll_event, kMaxEvents> events;
-  const int ready = epoll_wait(epoll_, events.data(), kMaxEvents, timeout_ms);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at_most);
+  const timespec timeout{seconds.count(), (at_most - seconds).count()};
+  const int ready = epoll_pwait2(epoll_, events.data(), kMaxEvents, &timeout, nullptr);
   for (int i = 0; i < ready; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
     Channel& channel = *static_cast<Channel*>(event.data.ptr);
@@ -152,6 +156,7 @@ double Worker::next_gap_ns() {
 
 void Worker::run_open() {
   if (channels_.empty()) return;
+  if (!plan_.busy_poll) prctl(PR_SET_TIMERSLACK, 1);  // ns; else a sleep is up to 50 us too long
   next_arrival_ns_ = static_cast<double>(now_ns()) + next_gap_ns();
   std::uint64_t turn_began = now_ns();
   while (true) {
@@ -161,12 +166,13 @@ void Worker::run_open() {
     }
     const bool due = now_phase < Phase::kDrain && next_arrival_ns_ <= static_cast<double>(turn_began);
     if (due) issue_due(turn_began);
-    int timeout_ms = 0;
+    std::chrono::nanoseconds at_most{0};
     if (!due && !plan_.busy_poll) {
-      const double gap_ms = (next_arrival_ns_ - static_cast<double>(turn_began)) / 1e6;
-      timeout_ms = std::clamp(static_cast<int>(gap_ms), 0, kPhaseCheckMs);
+      const double gap_ns = next_arrival_ns_ - static_cast<double>(turn_began);
+      at_most =
+          std::clamp<std::chrono::nanoseconds>(std::chrono::nanoseconds(std::llround(gap_ns)), at_most, kPhaseCheck);
     }
-    const bool something = wait(timeout_ms);
+    const bool something = wait(at_most);
     const std::uint64_t now = now_ns();
     if (!due && !something) {
       const std::uint64_t idle = measurements_.idle_ns.load(std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 // Threads: run() belongs to the worker's thread; everything the runner reads meanwhile is in Measurements.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -45,7 +46,7 @@ class Worker {
   void pin();
   void run_closed();
   void run_open();
-  bool wait(int timeout_ms);
+  bool wait(std::chrono::nanoseconds at_most);
   void refill(Channel& channel);
   void issue_due(std::uint64_t now_ns);
   void flush_dirty();
