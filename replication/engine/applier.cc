@@ -124,11 +124,11 @@ ReplicatedLog::Refusal Applier::apply_run() {
   return std::nullopt;
 }
 
-ReplicatedLog::Refusal Applier::add_living(Sequence at, std::span<const LivingItem> items) {
+ReplicatedLog::Refusal Applier::add_living(Sequence at, std::span<const LivingItem> items, bool last) {
   const std::lock_guard guard(mutex_);
   if (!running_) return "living items for a copy that is not kept";
   if (at != position_.sequence) return "living items of another position";
-  refuse(log_.add_living(items));
+  refuse(log_.add_living(items, last));
   return refusal_;
 }
 

@@ -36,7 +36,7 @@ class Applier {
   // Applies every whole run there is. After a refusal nothing more is applied until begin().
   void apply();
   // In the original's index when it was at this one's position. Says why not.
-  [[nodiscard]] ReplicatedLog::Refusal add_living(Sequence at, std::span<const LivingItem> items);
+  [[nodiscard]] ReplicatedLog::Refusal add_living(Sequence at, std::span<const LivingItem> items, bool last);
 
   [[nodiscard]] Position position() const;
   // The position may be gone on from: begun, and nothing refused since.

@@ -282,7 +282,7 @@ void Standby::on_living(Living living) {
 
 void Standby::add_living() {
   if (!living_ || applier_.position().sequence != living_->at) return;
-  if (const auto refusal = applier_.add_living(living_->at, living_->items))
+  if (const auto refusal = applier_.add_living(living_->at, living_->items, living_->last))
     return end_session("what it says lives does not: " + *refusal, false);
   if (living_->last) state_ = State::kFollowing;
   send(encode_message(LivingAdded{living_->at}));

@@ -170,7 +170,7 @@ StoreLog::Refusal StoreLog::apply(const Entry& entry) {
   return follower_->apply(change_of(entry));
 }
 
-StoreLog::Refusal StoreLog::add_living(std::span<const replication::LivingItem> items) {
+StoreLog::Refusal StoreLog::add_living(std::span<const replication::LivingItem> items, bool last) {
   for (const replication::LivingItem& item : items) {
     store::LivingItem living{{item.address}, {item.expiry}, item.stale, item.win_sent};
     if (replication::deliberately(replication::Bug::kLivingWithoutWords)) {
@@ -181,6 +181,7 @@ StoreLog::Refusal StoreLog::add_living(std::span<const replication::LivingItem> 
     }
     follower_->add_living(living);
   }
+  if (last) follower_->end_living();
   return follower_->set_head(head_of(head_));
 }
 

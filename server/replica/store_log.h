@@ -34,7 +34,7 @@ class StoreLog final : public replication::ReplicatedLog {
   [[nodiscard]] Refusal begin(std::span<const replication::SegmentState> segments,
                               const replication::Head& head) override;
   [[nodiscard]] Refusal apply(const replication::Entry& entry) override;
-  [[nodiscard]] Refusal add_living(std::span<const replication::LivingItem> items) override;
+  [[nodiscard]] Refusal add_living(std::span<const replication::LivingItem> items, bool last) override;
   [[nodiscard]] Refusal set_head(const replication::Head& head) override;
   [[nodiscard]] std::uint64_t readers_past() override;
 

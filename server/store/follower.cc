@@ -46,6 +46,7 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
   readers_past_ = 0;
   appended_.clear();
   living_.clear();
+  has_all_ = false;
   deleted_.clear();
   last_delete_ = {};
   latest_ = {};
@@ -302,6 +303,10 @@ std::optional<std::string> Follower::evict(const Change& change) {
       change.to > segment.used_bytes.load(std::memory_order_relaxed))
     return refuse("an eviction beyond the segment's records", change.segment);
   if (Refusal refusal = settle()) return refusal;
+  // Most segments go when nothing lives in them any more. To look for it there would take milliseconds, for which
+  // whatever else this thread does would wait.
+  const bool nothing_lives = arena_.live(change.segment).load(std::memory_order_relaxed) == 0;
+  if (nothing_lives && has_all_ && living_.empty()) return std::nullopt;
   const std::uint64_t start = arena_.start_of(change.segment).offset;
   for (std::uint64_t at = change.from; at < change.to;) {
     const LogAddress address{start + at};

@@ -7,7 +7,7 @@
 // its clock.
 //
 // Joining: begin() with the other's segments as announced, the living records one by one (add_living), between them
-// changes, as they come; done when every living record was added.
+// changes, as they come; done when every living record was added (end_living).
 //
 // Threads: one at a time, whichever; readers go on meanwhile. Errors: a change that cannot be true of this store, or
 // bytes that are not what the change says, is refused with a reason and changes nothing; the copy is then no longer to
@@ -46,6 +46,8 @@ class Follower {
   [[nodiscard]] std::optional<std::string> apply(const Change& change);
   // Found in the other's index after everything that was applied here, and before everything that will be.
   void add_living(const LivingItem& item);
+  // All of them were added.
+  void end_living() { has_all_ = true; }
   // The changes given so far are all of the log up to this head. What they say is found from now on.
   [[nodiscard]] std::optional<std::string> set_head(const LogHead& head);
 
@@ -102,6 +104,7 @@ class Follower {
   std::uint64_t readers_past_ = 0;
   std::vector<Change> appended_;  // to be put into the index
   std::vector<Added> living_;     // as appended_, before it
+  bool has_all_ = false;          // or has what is in living_ to come
   // Keys deleted above the head's version, by hash: a copy of what was deleted may be told of only afterwards.
   std::unordered_map<std::uint64_t, Version> deleted_;
   Version last_delete_;

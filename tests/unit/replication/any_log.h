@@ -26,7 +26,7 @@ class AnyLog final : public ReplicatedLog {
   void follow() override {}
   [[nodiscard]] Refusal begin(std::span<const SegmentState>, const Head&) override { return {}; }
   [[nodiscard]] Refusal apply(const Entry&) override { return {}; }
-  [[nodiscard]] Refusal add_living(std::span<const LivingItem>) override { return {}; }
+  [[nodiscard]] Refusal add_living(std::span<const LivingItem>, bool) override { return {}; }
   [[nodiscard]] Refusal set_head(const Head&) override { return {}; }
   [[nodiscard]] std::uint64_t readers_past() override { return 0; }
   void inventory(std::vector<SegmentState>&) const override {}

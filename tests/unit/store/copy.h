@@ -26,6 +26,8 @@ class Copy {
     follower_.add_living({item.address(), item.expiry(), item.stale(), item.win_sent()});
   }
 
+  void end_living() { follower_.end_living(); }
+
   // Empty, or what was refused.
   std::string take(const std::vector<Change>& changes, const LogHead& head) {
     for (const Change& change : changes) {

@@ -130,6 +130,7 @@ void announce_to(Cache& original, std::vector<Copy*> copies, std::size_t most) {
 void start(Cache& original, Copy& copy) {
   original.store.begin_announcing([&original, &copy] { announce_to(original, {&copy}, 1000); });
   REQUIRE(copy.join().empty());
+  copy.end_living();
 }
 
 // With bytes from before; living items and changes are still to come.
@@ -225,6 +226,7 @@ TEST_CASE("a copy that joins in the middle, while everything goes on, ends with 
       for (std::uint64_t n = random() % 20; n > 0; --n) work.step();
       announce_to(original, {&copy}, 1 + random() % 16);
     }
+    copy.end_living();
     for (unsigned n = 0; n < 2000; ++n) work.step();
     announce_to(original, {&copy}, 1000);
     CHECK(all_of(copy.cache) == all_of(original));
@@ -257,7 +259,33 @@ TEST_CASE("what is changed in place while a copy joins is not lost") {
     scanning.end_turn();
     announce_to(original, {&copy}, 1000);
   }
+  copy.end_living();
   CHECK(all_of(copy.cache) == all_of(original));
+}
+
+// Known by bytes that are no record any more.
+TEST_CASE("where nothing lives an eviction looks at nothing, once the copy has all") {
+  const bool has_all = GENERATE(true, false);
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  original.store.begin_announcing([] {});
+  join_late(original, copy);
+  if (has_all) copy.end_living();
+  std::optional<SegmentId> evicted;
+  for (unsigned n = 0; n < 10'000 && !evicted; ++n) {
+    (void)original.set("key", test::patterned(1000, n));
+    std::vector<Change> changes;
+    const LogHead head = original.store.announce(1000, changes);
+    for (const Change& change : changes)
+      if (change.kind == ChangeKind::kEvicted) evicted = change.segment;
+    if (evicted) {
+      const std::size_t start = evicted->value * copy.cache.store.summary().segment_bytes;
+      copy.cache.store.log_memory()[start + kSegmentHeaderBytes + 200] ^= 1;
+    }
+    CHECK(copy.take(changes, head).empty() == (!evicted || has_all));
+    original.store.set_followers_past(copy.readers_past());
+  }
+  CHECK(evicted);
 }
 
 TEST_CASE("a living item that is told again has the words that it was told with last") {
