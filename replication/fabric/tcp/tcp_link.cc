@@ -239,12 +239,13 @@ void TcpLink::tell(bool honest, std::uint64_t landed_before) {
     observer_->on_completed(static_cast<std::size_t>(chains));
     if (state_ == State::kClosed) return;
   }
+  // First the word that it has landed, for which the peer waits, then what the observer makes of it.
+  if (failure_.empty()) (void)acknowledge();
   if (decoder_.chains_landed() != landed_before) {
     observer_->on_arrival();
     if (state_ == State::kClosed) return;
   }
-  if (!failure_.empty()) return report_failure();
-  if (!acknowledge()) report_failure();
+  if (!failure_.empty()) report_failure();
 }
 
 // --- the end ---
