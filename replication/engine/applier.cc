@@ -1,5 +1,7 @@
 #include "replication/engine/applier.h"
 
+#include <thread>
+
 namespace lmc::replication {
 
 namespace {
@@ -66,12 +68,21 @@ bool Applier::has_news() const {
   return std::atomic_ref(word).load(std::memory_order_acquire) == next;
 }
 
-void Applier::apply() {
+bool Applier::apply_next() {
   const std::lock_guard guard(mutex_);
-  while (running_ && read_run()) {
-    refuse(apply_run());
-    run_.clear();
+  if (!running_ || !read_run()) return false;
+  refuse(apply_run());
+  run_.clear();
+  return true;
+}
+
+void Applier::apply() {
+  while (apply_next()) {
   }
+}
+
+void Applier::apply_in_background() {
+  while (apply_next()) std::this_thread::yield();
 }
 
 // Reads on behind what run_ has. True: its end is there. Note "torn tail".

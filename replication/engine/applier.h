@@ -35,6 +35,9 @@ class Applier {
 
   // Applies every whole run there is. After a refusal nothing more is applied until begin().
   void apply();
+  // The same, for whom nobody waits: other threads may have the CPU between two runs. Where there are more of those
+  // than CPUs, clients would wait for as long as a scheduler lets a thread run.
+  void apply_in_background();
   // In the original's index when it was at this one's position. Says why not.
   [[nodiscard]] ReplicatedLog::Refusal add_living(Sequence at, std::span<const LivingItem> items, bool last);
 
@@ -57,6 +60,7 @@ class Applier {
   [[nodiscard]] Version commit() const { return {commit_.load(std::memory_order_acquire)}; }
 
  private:
+  [[nodiscard]] bool apply_next();
   [[nodiscard]] bool read_run();
   [[nodiscard]] ReplicatedLog::Refusal apply_run();
   void expect(const Position& position);

@@ -212,7 +212,7 @@ void Standby::on_arrival(bool bulk) {
 }
 
 void Standby::apply() {
-  applier_.apply();
+  applier_.apply_in_background();
   if (const auto refusal = applier_.refusal()) return end_session("what it says cannot be: " + *refusal, false);
   add_living();
   if (!control_) return;
