@@ -29,8 +29,11 @@ struct ShipCounters {
 
 class Shipper {
  public:
-  // Chains on their way at a time: the next one may be under way while the acknowledgement of the last travels.
+  // Chains on their way at a time: the next one may be under way while the acknowledgement of the last travels. Not
+  // behind one with this much of the log: what comes up meanwhile costs less as one batch than as two, and waits for no
+  // longer than it takes to bring.
   static constexpr std::size_t kMostInFlight = 2;
+  static constexpr std::uint64_t kMuchOfLog = 32 << 10;
   static constexpr std::size_t kMostEntries = 4096;  // of a chain
 
   Shipper(const Ledger& ledger, std::span<const char> log, std::uint32_t segment_bytes)
@@ -46,7 +49,7 @@ class Shipper {
   void on_applied(Sequence applied) { applied_ = std::max(applied_, applied); }
 
   [[nodiscard]] bool may_post() const {
-    return in_flight_.size() < kMostInFlight || deliberately(Bug::kEndlessBatches);
+    return (in_flight_.size() < kMostInFlight && unlanded_bytes() < kMuchOfLog) || deliberately(Bug::kEndlessBatches);
   }
   [[nodiscard]] bool has_news() const { return posted_ < end_of_news(); }
   // Posts one chain of what is new, with the report (if any) at its end; `report` may be empty, but then there must be
