@@ -217,7 +217,7 @@ void Node::on_commit() {
   if (!demoting_ || !leader_ || !leader_->drained()) return;
   AnswerTo answer = std::exchange(demoting_, nullptr);
   step_down("demoted");
-  answer({true, describe_position(false, {seen_, {}})});
+  answer({true, "demoted; serves nobody until another node is promoted and it follows that one"});
 }
 
 void Node::on_service_lost() {
@@ -402,6 +402,8 @@ void Node::command(const std::string& text, AnswerTo answer) {
   } else if (name == "remove" && words >> rest) {
     return answer(remove(rest));
   }
+  if (name == "fence") return answer(refuse("fence what is older than which epoch? fence EPOCH"));
+  if (name == "follow") return answer(refuse("follow whom? follow EPOCH ADDRESS"));
   answer(refuse("no such command, or not with these words: " + text));
 }
 

@@ -15,6 +15,7 @@
 
 #include "replication/control/control_net.h"
 #include "replication/engine/errand.h"
+#include "replication/engine/takeover.h"
 #include "server/group/event_reactor.h"
 
 namespace lmc::lmcctl {
@@ -26,13 +27,27 @@ constexpr int kRefused = 1;
 constexpr int kNotReached = 2;
 constexpr int kUsage = 64;
 
+// The answer to a fence is for whoever promotes: how far the node's copy goes.
+std::string in_words(const std::string& command, const std::string& answer) {
+  const auto node = command.starts_with("fence ") ? replication::parse_position(answer) : std::nullopt;
+  if (!node) return answer;
+  if (!node->has_copy) return "fenced; it has no copy of the log";
+  return "fenced; its copy goes to entry " + std::to_string(node->position.sequence.value) + " of epoch " +
+         std::to_string(node->position.epoch.value);
+}
+
 // What came of it, as an exit code; and says so.
-int report(const std::optional<replication::Answer>& answer, std::string_view why_none) {
+int report(const std::string& command, const std::optional<replication::Answer>& answer, std::string_view why_none) {
   if (answer && answer->ok) {
-    std::printf("%s%s", answer->text.c_str(), answer->text.ends_with('\n') ? "" : "\n");
+    const std::string text = in_words(command, answer->text);
+    std::printf("%s%s", text.c_str(), text.ends_with('\n') ? "" : "\n");
     return 0;
   }
-  std::fprintf(stderr, "lmcctl: %s\n", answer ? answer->text.c_str() : std::string(why_none).c_str());
+  if (answer)
+    std::fprintf(stderr, "lmcctl: %s\n", answer->text.c_str());
+  else
+    std::fprintf(stderr, "lmcctl: %.*s; is ADDRESS that of a replication listener?\n",
+                 static_cast<int>(why_none.size()), why_none.data());
   return answer ? kRefused : kNotReached;
 }
 
@@ -76,7 +91,7 @@ int run(int argc, char** argv) {
   const replication::Errand errand(reactor, peers, words[0], command,
                                    std::chrono::milliseconds(given["timeout"].as<unsigned>()),
                                    [&](const auto& answer, std::string_view why_none) {
-                                     exit_code = report(answer, why_none);
+                                     exit_code = report(command, answer, why_none);
                                      reactor.stop();
                                    });
   reactor.run();
