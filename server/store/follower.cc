@@ -46,7 +46,7 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
   readers_past_ = 0;
   appended_.clear();
   living_.clear();
-  has_all_ = false;
+  complete_after_.reset();
   deleted_.clear();
   last_delete_ = {};
   latest_ = {};
@@ -306,7 +306,9 @@ std::optional<std::string> Follower::evict(const Change& change) {
   // Most segments go when nothing lives in them any more. To look for it there would take milliseconds, for which
   // whatever else this thread does would wait.
   const bool nothing_lives = arena_.live(change.segment).load(std::memory_order_relaxed) == 0;
-  if (nothing_lives && has_all_ && living_.empty()) return std::nullopt;
+  const bool knows_all =
+      complete_after_ && segment.sequence.load(std::memory_order_relaxed) > *complete_after_ && living_.empty();
+  if (nothing_lives && knows_all) return std::nullopt;
   const std::uint64_t start = arena_.start_of(change.segment).offset;
   for (std::uint64_t at = change.from; at < change.to;) {
     const LogAddress address{start + at};
@@ -369,6 +371,10 @@ std::uint64_t Follower::readers_past() {
 // then finds no item, and is in those bytes.
 void Follower::add_living(const LivingItem& item) {
   living_.push_back({item, told(item.address)});
+}
+
+void Follower::end_living() {
+  complete_after_ = arena_.head().sequence.load(std::memory_order_relaxed);
 }
 
 bool Follower::told(LogAddress address) const {

@@ -47,7 +47,7 @@ class Follower {
   // Found in the other's index after everything that was applied here, and before everything that will be.
   void add_living(const LivingItem& item);
   // All of them were added.
-  void end_living() { has_all_ = true; }
+  void end_living();
   // The changes given so far are all of the log up to this head. What they say is found from now on.
   [[nodiscard]] std::optional<std::string> set_head(const LogHead& head);
 
@@ -104,7 +104,9 @@ class Follower {
   std::uint64_t readers_past_ = 0;
   std::vector<Change> appended_;  // to be put into the index
   std::vector<Added> living_;     // as appended_, before it
-  bool has_all_ = false;          // or has what is in living_ to come
+  // Of a segment with a later sequence everything was told since the copy had all: what it finds nothing of has gone by
+  // a change that it was told. Nothing: it has not all yet.
+  std::optional<std::uint64_t> complete_after_;
   // Keys deleted above the head's version, by hash: a copy of what was deleted may be told of only afterwards.
   std::unordered_map<std::uint64_t, Version> deleted_;
   Version last_delete_;
