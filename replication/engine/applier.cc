@@ -1,11 +1,13 @@
 #include "replication/engine/applier.h"
 
+#include <chrono>
 #include <thread>
 
 namespace lmc::replication {
 
 namespace {
-constexpr std::size_t kSequenceWord = 2;  // of an entry: FORMAT.md
+constexpr std::size_t kSequenceWord = 2;               // of an entry: FORMAT.md
+constexpr std::chrono::milliseconds kGivesWayFor{10};  // a small part of a lease's beat, which waits for it
 
 Head head_of(const Entry& entry) {
   return {{entry.number}, entry.flush_version, entry.seconds};
@@ -69,7 +71,6 @@ bool Applier::has_news() const {
 }
 
 bool Applier::apply_next() {
-  const std::lock_guard guard(mutex_);
   if (!running_ || !read_run()) return false;
   refuse(apply_run());
   run_.clear();
@@ -77,12 +78,21 @@ bool Applier::apply_next() {
 }
 
 void Applier::apply() {
+  const std::lock_guard guard(mutex_);
   while (apply_next()) {
   }
 }
 
 void Applier::apply_in_background() {
-  while (apply_next()) std::this_thread::yield();
+  const auto until = std::chrono::steady_clock::now() + kGivesWayFor;
+  while (std::chrono::steady_clock::now() < until) {
+    {
+      const std::lock_guard guard(mutex_);
+      if (!apply_next()) return;
+    }
+    std::this_thread::yield();
+  }
+  apply();
 }
 
 // Reads on behind what run_ has. True: its end is there. Note "torn tail".

@@ -60,7 +60,7 @@ class Applier {
   [[nodiscard]] Version commit() const { return {commit_.load(std::memory_order_acquire)}; }
 
  private:
-  [[nodiscard]] bool apply_next();
+  [[nodiscard]] bool apply_next();  // under the lock
   [[nodiscard]] bool read_run();
   [[nodiscard]] ReplicatedLog::Refusal apply_run();
   void expect(const Position& position);
