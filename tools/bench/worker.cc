@@ -106,6 +106,7 @@ bool Worker::wait(std::chrono::nanoseconds at_most) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at_most);
   const timespec timeout{seconds.count(), (at_most - seconds).count()};
   const int ready = epoll_pwait2(epoll_, events.data(), kMaxEvents, &timeout, nullptr);
+  if (ready < 0 && errno != EINTR) throw std::runtime_error("epoll_pwait2: " + std::string(std::strerror(errno)));
   for (int i = 0; i < ready; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];
     Channel& channel = *static_cast<Channel*>(event.data.ptr);
