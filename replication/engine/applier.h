@@ -35,8 +35,8 @@ class Applier {
 
   // Applies every whole run there is. After a refusal nothing more is applied until begin().
   void apply();
-  // The same, for whom nobody waits: other threads may have the CPU between two runs. Where there are more of those
-  // than CPUs, clients would wait for as long as a scheduler lets a thread run.
+  // The same, for whom nobody waits: for some milliseconds other threads may have the CPU between two runs. Where there
+  // are more of those than CPUs, clients would wait for as long as a scheduler lets a thread run.
   void apply_in_background();
   // In the original's index when it was at this one's position. Says why not.
   [[nodiscard]] ReplicatedLog::Refusal add_living(Sequence at, std::span<const LivingItem> items, bool last);

@@ -125,6 +125,7 @@ class ReplicatedLog {
   using Refusal = std::optional<std::string>;
   [[nodiscard]] virtual Refusal begin(std::span<const SegmentState> segments, const Head& head) = 0;
   [[nodiscard]] virtual Refusal apply(const Entry& entry) = 0;
+  // `last`: with these it has got all.
   [[nodiscard]] virtual Refusal add_living(std::span<const LivingItem> items, bool last) = 0;
   [[nodiscard]] virtual Refusal set_head(const Head& head) = 0;
   // The number of the last kRetired of which, as of all before, no reader is left.

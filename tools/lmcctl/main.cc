@@ -43,11 +43,9 @@ int report(const std::string& command, const std::optional<replication::Answer>&
     std::printf("%s%s", text.c_str(), text.ends_with('\n') ? "" : "\n");
     return 0;
   }
-  if (answer)
-    std::fprintf(stderr, "lmcctl: %s\n", answer->text.c_str());
-  else
-    std::fprintf(stderr, "lmcctl: %.*s; is ADDRESS that of a replication listener?\n",
-                 static_cast<int>(why_none.size()), why_none.data());
+  const std::string why =
+      answer ? answer->text : std::string(why_none) + "; is ADDRESS that of a replication listener?";
+  std::fprintf(stderr, "lmcctl: %s\n", why.c_str());
   return answer ? kRefused : kNotReached;
 }
 

@@ -260,7 +260,6 @@ TEST_CASE("what is changed in place while a copy joins is not lost") {
     scanning.end_turn();
     announce_to(original, {&copy}, 1000);
   }
-  copy.end_living();
   CHECK(all_of(copy.cache) == all_of(original));
 }
 
