@@ -1,16 +1,18 @@
 #include "replication/engine/applier.h"
 
-#include <chrono>
 #include <thread>
 
 namespace lmc::replication {
 
 namespace {
-constexpr std::size_t kSequenceWord = 2;               // of an entry: FORMAT.md
-constexpr std::chrono::milliseconds kGivesWayFor{10};  // a small part of a lease's beat, which waits for it
+constexpr std::size_t kSequenceWord = 2;  // of an entry: FORMAT.md
 
 Head head_of(const Entry& entry) {
   return {{entry.number}, entry.flush_version, entry.seconds};
+}
+
+bool ends_run(const Entry& entry) {
+  return entry.kind == EntryKind::kHead || entry.kind == EntryKind::kEpoch;
 }
 }  // namespace
 
@@ -22,7 +24,7 @@ void Applier::expect(const Position& position) {
 ReplicatedLog::Refusal Applier::begin(const Position& position, std::span<const SegmentState> segments,
                                       const Head& head) {
   const std::lock_guard guard(mutex_);
-  run_.clear();
+  forget_run();
   refusal_ = log_.begin(segments, head);
   sound_ = running_ = !refusal_;
   last_retired_ = {};
@@ -43,7 +45,7 @@ void Applier::refuse(ReplicatedLog::Refusal refusal) {
 
 void Applier::resume() {
   const std::lock_guard guard(mutex_);
-  run_.clear();
+  forget_run();
   ring_.forget_after(position_.sequence);
   running_ = sound_;
   expect(position_);
@@ -51,7 +53,7 @@ void Applier::resume() {
 
 void Applier::stop() {
   const std::lock_guard guard(mutex_);
-  run_.clear();
+  forget_run();
   refusal_.reset();
   running_ = false;
   expect(position_);
@@ -70,25 +72,30 @@ bool Applier::has_news() const {
   return std::atomic_ref(word).load(std::memory_order_acquire) == next;
 }
 
-bool Applier::apply_next() {
-  if (!running_ || !read_run()) return false;
-  refuse(apply_run());
+void Applier::forget_run() {
   run_.clear();
+  taken_ = 0;
+}
+
+bool Applier::apply_next(Much much) {
+  if (!running_ || !read_run()) return false;
+  refuse(apply_run(much));
+  if (!running_) forget_run();
   return true;
 }
 
 void Applier::apply() {
   const std::lock_guard guard(mutex_);
-  while (apply_next()) {
+  while (apply_next(Much::kAll)) {
   }
 }
 
 void Applier::apply_in_background() {
-  const auto until = std::chrono::steady_clock::now() + kGivesWayFor;
+  const auto until = std::chrono::steady_clock::now() + gives_way_for_;
   while (std::chrono::steady_clock::now() < until) {
     {
       const std::lock_guard guard(mutex_);
-      if (!apply_next()) return;
+      if (!apply_next(Much::kPart)) return;
     }
     std::this_thread::yield();
   }
@@ -97,7 +104,7 @@ void Applier::apply_in_background() {
 
 // Reads on behind what run_ has. True: its end is there. Note "torn tail".
 bool Applier::read_run() {
-  for (;;) {
+  while (run_.empty() || !ends_run(run_.back())) {
     const Sequence next{position_.sequence.value + run_.size() + 1};
     Entry entry;
     switch (read_entry(ring_.place(next), position_.epoch, next, entry)) {
@@ -109,40 +116,62 @@ bool Applier::read_run() {
       case EntryState::kEntry:
         break;
     }
-    run_.push_back(entry);
-    if (entry.kind == EntryKind::kHead || entry.kind == EntryKind::kEpoch) return true;
     if (run_.size() == ring_.slots()) {
       refuse("a run of entries without an end");
       return false;
     }
+    run_.push_back(entry);
+  }
+  return true;
+}
+
+ReplicatedLog::Refusal Applier::apply_run(Much much) {
+  const Sequence before = position_.sequence;
+  for (; taken_ != run_.size(); ++taken_) {
+    const Entry& next = run_[taken_];
+    if (much == Much::kPart && !is_prepared(next)) return log_.prepare();
+    if (auto refusal = apply_entry({before.value + taken_ + 1}, next)) return refusal;
+  }
+  forget_run();
+  return std::nullopt;
+}
+
+bool Applier::is_prepared(const Entry& entry) const {
+  switch (entry.kind) {
+    case EntryKind::kEpoch:
+    case EntryKind::kWidened:
+      return true;
+    case EntryKind::kHead:
+      return log_.is_prepared(head_of(entry));
+    default:
+      return log_.is_prepared(entry);
   }
 }
 
-ReplicatedLog::Refusal Applier::apply_run() {
-  Sequence at = position_.sequence;
-  for (Entry entry : run_) {
-    ++at.value;
-    if (entry.kind == EntryKind::kEpoch) {
+ReplicatedLog::Refusal Applier::apply_entry(Sequence at, Entry entry) {
+  switch (entry.kind) {
+    case EntryKind::kEpoch:
       if (entry.number <= position_.epoch.value) return "an epoch that is not newer";
       unwidened_.store(entry.number, std::memory_order_release);
       expect({{entry.number}, at});
-    } else if (entry.kind == EntryKind::kWidened) {
+      return std::nullopt;
+    case EntryKind::kWidened:
       unwidened_.store(0, std::memory_order_release);
-    } else if (entry.kind == EntryKind::kHead) {
+      return std::nullopt;
+    case EntryKind::kHead:
       if (auto refusal = log_.set_head(head_of(entry))) return refusal;
       version_.store(entry.number, std::memory_order_release);
       if (entry.commit.value > commit_.load(std::memory_order_relaxed))
         commit_.store(entry.commit.value, std::memory_order_release);
       expect({position_.epoch, at});
-    } else {
-      if (entry.kind == EntryKind::kRetired) {
-        entry.number = at.value;  // readers are counted by the ledger, which outlives a primary
-        last_retired_ = at;
-      }
-      if (auto refusal = log_.apply(entry)) return refusal;
-    }
+      return std::nullopt;
+    case EntryKind::kRetired:
+      entry.number = at.value;  // readers are counted by the ledger, which outlives a primary
+      last_retired_ = at;
+      return log_.apply(entry);
+    default:
+      return log_.apply(entry);
   }
-  return std::nullopt;
 }
 
 ReplicatedLog::Refusal Applier::add_living(Sequence at, std::span<const LivingItem> items, bool last) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -21,7 +22,12 @@ namespace lmc::replication {
 
 class Applier {
  public:
-  Applier(LedgerRing& ring, ReplicatedLog& log) : ring_(ring), log_(log) {}
+  // A small part of a lease's beat, which waits for it.
+  static constexpr std::chrono::milliseconds kGivesWayFor{10};
+
+  // `gives_way_for`: see apply_in_background().
+  Applier(LedgerRing& ring, ReplicatedLog& log, std::chrono::milliseconds gives_way_for = kGivesWayFor)
+      : ring_(ring), log_(log), gives_way_for_(gives_way_for) {}
 
   // Begins a copy: the log as described, at this position. Says why not.
   [[nodiscard]] ReplicatedLog::Refusal begin(const Position& position, std::span<const SegmentState> segments,
@@ -35,8 +41,9 @@ class Applier {
 
   // Applies every whole run there is. After a refusal nothing more is applied until begin().
   void apply();
-  // The same, for whom nobody waits: for some milliseconds other threads may have the CPU between two runs. Where there
-  // are more of those than CPUs, clients would wait for as long as a scheduler lets a thread run.
+  // The same, for whom nobody waits: for `gives_way_for` other threads may have the CPU, and the lock, between two
+  // parts of a run. Where there are more of those than CPUs, clients would wait for as long as a scheduler lets a
+  // thread run. The replication thread only: so nothing but apply() can come between the parts.
   void apply_in_background();
   // In the original's index when it was at this one's position. Says why not.
   [[nodiscard]] ReplicatedLog::Refusal add_living(Sequence at, std::span<const LivingItem> items, bool last);
@@ -60,20 +67,27 @@ class Applier {
   [[nodiscard]] Version commit() const { return {commit_.load(std::memory_order_acquire)}; }
 
  private:
-  [[nodiscard]] bool apply_next();  // under the lock
+  // Under the lock: of the next run all that is left, or a part. False: there is no whole run.
+  enum class Much { kAll, kPart };
+  [[nodiscard]] bool apply_next(Much much);
   [[nodiscard]] bool read_run();
-  [[nodiscard]] ReplicatedLog::Refusal apply_run();
+  [[nodiscard]] ReplicatedLog::Refusal apply_run(Much much);
+  [[nodiscard]] bool is_prepared(const Entry& entry) const;
+  [[nodiscard]] ReplicatedLog::Refusal apply_entry(Sequence at, Entry entry);
+  void forget_run();
   void expect(const Position& position);
   void refuse(ReplicatedLog::Refusal refusal);
 
   LedgerRing& ring_;
   ReplicatedLog& log_;
+  const std::chrono::milliseconds gives_way_for_;
   mutable std::mutex mutex_;
   Position position_;  // of the last run applied
   bool running_ = false;
   bool sound_ = false;
   std::optional<std::string> refusal_;
   std::vector<Entry> run_;  // entries behind position_, of a run whose end may be missing
+  std::size_t taken_ = 0;   // of the run: what the log has already
   Sequence last_retired_;
   std::atomic<std::uint64_t> next_{0};  // the sequence behind position_, while running; else 0
   std::atomic<std::uint64_t> version_{0};

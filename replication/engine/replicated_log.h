@@ -128,6 +128,11 @@ class ReplicatedLog {
   // `last`: with these it has got all.
   [[nodiscard]] virtual Refusal add_living(std::span<const LivingItem> items, bool last) = 0;
   [[nodiscard]] virtual Refusal set_head(const Head& head) = 0;
+  // apply() or set_head() with this, if it comes next, takes no more than a moment; else prepare() does a moment's part
+  // of its work.
+  [[nodiscard]] virtual bool is_prepared(const Entry& entry) const = 0;
+  [[nodiscard]] virtual bool is_prepared(const Head& head) const = 0;
+  [[nodiscard]] virtual Refusal prepare() = 0;
   // The number of the last kRetired of which, as of all before, no reader is left.
   [[nodiscard]] virtual std::uint64_t readers_past() = 0;
 

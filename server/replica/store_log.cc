@@ -190,6 +190,18 @@ StoreLog::Refusal StoreLog::set_head(const replication::Head& head) {
   return follower_->set_head(head_of(head));
 }
 
+bool StoreLog::is_prepared(const Entry& entry) const {
+  return follower_->is_prepared(change_of(entry));
+}
+
+bool StoreLog::is_prepared(const replication::Head& head) const {
+  return follower_->is_prepared(head_of(head));
+}
+
+StoreLog::Refusal StoreLog::prepare() {
+  return follower_->prepare();
+}
+
 std::uint64_t StoreLog::readers_past() {
   return follower_ == nullptr ? 0 : follower_->readers_past();
 }

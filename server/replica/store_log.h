@@ -36,6 +36,9 @@ class StoreLog final : public replication::ReplicatedLog {
   [[nodiscard]] Refusal apply(const replication::Entry& entry) override;
   [[nodiscard]] Refusal add_living(std::span<const replication::LivingItem> items, bool last) override;
   [[nodiscard]] Refusal set_head(const replication::Head& head) override;
+  [[nodiscard]] bool is_prepared(const replication::Entry& entry) const override;
+  [[nodiscard]] bool is_prepared(const replication::Head& head) const override;
+  [[nodiscard]] Refusal prepare() override;
   [[nodiscard]] std::uint64_t readers_past() override;
 
   void inventory(std::vector<replication::SegmentState>& out) const override;

@@ -45,6 +45,7 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
   retired_.clear();
   readers_past_ = 0;
   appended_.clear();
+  appended_records_ = 0;
   living_.clear();
   complete_after_.reset();
   deleted_.clear();
@@ -57,7 +58,7 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
 
 std::optional<std::string> Follower::set_head(const LogHead& head) {
   Superblock& own = arena_.head();
-  if (head.version > log_.last_version() || !living_.empty()) {
+  if (settles(head) || !living_.empty()) {
     if (Refusal refusal = settle()) return refusal;
   }
   own.flush_at.store(head.flush_at.value, std::memory_order_relaxed);
@@ -65,6 +66,14 @@ std::optional<std::string> Follower::set_head(const LogHead& head) {
   own.version.store(head.version.value, std::memory_order_release);
   if (last_delete_ <= head.version) deleted_.clear();
   return std::nullopt;
+}
+
+bool Follower::is_prepared(const Change& change) const {
+  return change.kind != ChangeKind::kEvicted || appended_records_ <= kRecordsAtOnce;
+}
+
+bool Follower::is_prepared(const LogHead& head) const {
+  return !settles(head) || appended_records_ <= kRecordsAtOnce;
 }
 
 std::optional<std::string> Follower::finish() {
@@ -137,15 +146,19 @@ std::optional<std::string> Follower::append(const Change& change) {
       change.to > arena_.segment_bytes() || change.to % kRecordAlignment != 0)
     return refuse("an append that does not go on where the last one ended", change.segment);
   const std::uint64_t start = arena_.start_of(change.segment).offset;
-  for (std::uint64_t at = change.from; at < change.to; at += arena_.record({start + at}).record_bytes())
+  std::size_t records = 0;
+  for (std::uint64_t at = change.from; at < change.to; at += arena_.record({start + at}).record_bytes()) {
     if (!sound({start + at}, change.to))
       return refuse("bytes that are no record at " + std::to_string(at), change.segment);
+    ++records;
+  }
   segment.used_bytes.store(change.to, std::memory_order_release);
   appended_.push_back(change);
+  appended_records_ += records;
   return std::nullopt;
 }
 
-std::optional<std::string> Follower::settle() {
+std::optional<std::string> Follower::settle(std::size_t most) {
   std::vector<Added> later;
   for (const Added& added : living_) {
     if (!told(added.item.address))
@@ -156,17 +169,21 @@ std::optional<std::string> Follower::settle() {
   living_ = std::move(later);
   std::array<LogAddress, kRecordsInGroup> group;
   std::size_t count = 0;
-  for (const Change& change : appended_) {
+  const std::size_t left = appended_records_ - std::min(appended_records_, most);
+  for (Change& change : appended_) {
     const std::uint64_t start = arena_.start_of(change.segment).offset;
-    for (std::uint64_t at = change.from; at < change.to; at += arena_.record({start + at}).record_bytes()) {
-      group[count++] = {start + at};
+    while (change.from < change.to && appended_records_ > left) {
+      const LogAddress address{start + change.from};
+      group[count++] = address;
+      change.from += static_cast<std::uint32_t>(arena_.record(address).record_bytes());
+      --appended_records_;
       if (count < group.size()) continue;
       if (Refusal refusal = apply_records(group)) return refusal;
       count = 0;
     }
   }
   if (Refusal refusal = apply_records({group.data(), count})) return refusal;
-  appended_.clear();
+  std::erase_if(appended_, [](const Change& change) { return change.from == change.to; });
   return std::nullopt;
 }
 

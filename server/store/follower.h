@@ -14,7 +14,9 @@
 // be trusted and must join anew.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,6 +53,13 @@ class Follower {
   // The changes given so far are all of the log up to this head. What they say is found from now on.
   [[nodiscard]] std::optional<std::string> set_head(const LogHead& head);
 
+  // Of a change or a head, to be given next, that makes all found which was told: a part of that work, so that others
+  // have their turn in between; and whether what is left is no more than such a part. In between is found what is newer
+  // than the last head, as it may be while the next is set.
+  [[nodiscard]] std::optional<std::string> prepare() { return settle(kRecordsAtOnce); }
+  [[nodiscard]] bool is_prepared(const Change& change) const;
+  [[nodiscard]] bool is_prepared(const LogHead& head) const;
+
   // Nothing more will come: what was told so far, though perhaps no head speaks of it yet, is all there is.
   [[nodiscard]] std::optional<std::string> finish();
 
@@ -72,9 +81,10 @@ class Follower {
   // Whether a complete record of this segment begins here; nothing is read beyond `end`.
   [[nodiscard]] bool sound(LogAddress address, std::uint64_t end) const;
   [[nodiscard]] bool sound_chunks(const RecordHeader& record) const;
-  // Puts what was appended into the index: all of it together, because what is told last of one stream may be what the
-  // first of the other one needs.
-  [[nodiscard]] Refusal settle();
+  // Puts what was appended into the index, `most` records of it, once all of it up to a head was told: what is told
+  // last of one stream may be what the first of the other one needs.
+  [[nodiscard]] Refusal settle(std::size_t most = std::numeric_limits<std::size_t>::max());
+  [[nodiscard]] bool settles(const LogHead& head) const { return head.version > log_.last_version(); }
   // Added, and not yet in the index. `words`: whether they are newer than those of its bytes.
   struct Added {
     LivingItem item;
@@ -103,7 +113,9 @@ class Follower {
   std::vector<Retired> retired_;
   std::uint64_t readers_past_ = 0;
   std::vector<Change> appended_;  // to be put into the index
-  std::vector<Added> living_;     // as appended_, before it
+  std::size_t appended_records_ = 0;
+  static constexpr std::size_t kRecordsAtOnce = 128;  // some tens of microseconds
+  std::vector<Added> living_;                         // as appended_, before it
   // Of a segment with a later sequence everything was told since the copy had all: what it finds nothing of has gone by
   // a change that it was told. Nothing: it has not all yet.
   std::optional<std::uint64_t> complete_after_;

@@ -8,7 +8,7 @@
 
 namespace lmc::replication::test {
 
-class AnyLog final : public ReplicatedLog {
+class AnyLog : public ReplicatedLog {
  public:
   Version latest;
   Extent landed;
@@ -28,6 +28,9 @@ class AnyLog final : public ReplicatedLog {
   [[nodiscard]] Refusal apply(const Entry&) override { return {}; }
   [[nodiscard]] Refusal add_living(std::span<const LivingItem>, bool) override { return {}; }
   [[nodiscard]] Refusal set_head(const Head&) override { return {}; }
+  [[nodiscard]] bool is_prepared(const Entry&) const override { return true; }
+  [[nodiscard]] bool is_prepared(const Head&) const override { return true; }
+  [[nodiscard]] Refusal prepare() override { return {}; }
   [[nodiscard]] std::uint64_t readers_past() override { return 0; }
   void inventory(std::vector<SegmentState>&) const override {}
   [[nodiscard]] Digest digest(std::uint32_t, std::uint32_t) const override { return {}; }

@@ -1,7 +1,12 @@
 // What a backup takes out of its ring.
 #include "replication/engine/applier.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
+#include <thread>
+#include <vector>
 
 #include "any_log.h"
 #include "replication/engine/serving.h"
@@ -69,6 +74,107 @@ TEST_CASE("a run without its end counts for nothing") {
   backup.land(EntryKind::kHead, 5);
   backup.land(EntryKind::kSealed);
   CHECK(backup.shows() == 5);
+}
+
+// A log for which each head takes four parts of work.
+class SlowLog final : public test::AnyLog {
+ public:
+  [[nodiscard]] bool is_prepared(const Head&) const override { return parts_ == kParts; }
+  [[nodiscard]] Refusal prepare() override {
+    ++parts_;
+    ++prepared;
+    if (between) between();
+    return refusal;
+  }
+  [[nodiscard]] Refusal set_head(const Head& head) override {
+    parts_ = 0;
+    heads.push_back(head.version.value);
+    return {};
+  }
+  [[nodiscard]] Refusal apply(const Entry&) override {
+    ++applied;
+    return {};
+  }
+
+  static constexpr unsigned kParts = 4;
+  std::vector<std::uint64_t> heads;
+  unsigned prepared = 0;
+  unsigned applied = 0;
+  std::function<void()> between;
+  Refusal refusal;
+
+ private:
+  unsigned parts_ = 0;
+};
+
+class SlowBackup {
+ public:
+  explicit SlowBackup(std::chrono::milliseconds gives_way_for = std::chrono::hours(1))
+      : ring(64), applier(ring, log, gives_way_for) {
+    REQUIRE_FALSE(applier.begin({{3}, {10}}, {}, {{4}, {}, 0}));
+    for (const std::uint64_t version : std::initializer_list<std::uint64_t>{20, 30}) {
+      land(EntryKind::kSealed, 0);
+      land(EntryKind::kHead, version);
+    }
+  }
+
+  LedgerRing ring;
+  SlowLog log;
+  Applier applier;
+
+ private:
+  void land(EntryKind kind, std::uint64_t number) {
+    Entry entry;
+    entry.kind = kind;
+    entry.number = number;
+    ring.put(entry, {3}, {++last_});
+  }
+  std::uint64_t last_ = 10;
+};
+
+TEST_CASE("in the background a run is applied in parts, and counts when it is done") {
+  SlowBackup backup;
+  std::vector<std::uint64_t> versions;
+  backup.log.between = [&] { versions.push_back(backup.applier.version().value); };
+  backup.applier.apply_in_background();
+  CHECK(versions == std::vector<std::uint64_t>{4, 4, 4, 4, 20, 20, 20, 20});
+  CHECK(backup.log.heads == std::vector<std::uint64_t>{20, 30});
+  CHECK(backup.log.applied == 2);
+  CHECK(backup.applier.version().value == 30);
+  CHECK(backup.applier.position() == Position{{3}, {14}});
+}
+
+TEST_CASE("when it has given way for long enough the rest is applied at one go") {
+  SlowBackup backup(std::chrono::milliseconds(0));
+  backup.applier.apply_in_background();
+  CHECK(backup.log.prepared == 0);
+  CHECK(backup.log.heads == std::vector<std::uint64_t>{20, 30});
+}
+
+TEST_CASE("who waits for a run that is under way finishes it") {
+  SlowBackup backup;
+  std::atomic<bool> begun = false;
+  backup.log.between = [&] { begun = true; };
+  std::thread reader([&] {
+    while (!begun) std::this_thread::yield();
+    backup.applier.apply();
+  });
+  backup.applier.apply_in_background();
+  reader.join();
+  CHECK(backup.log.heads == std::vector<std::uint64_t>{20, 30});
+  CHECK(backup.log.applied == 2);
+  CHECK(backup.log.prepared <= 2 * SlowLog::kParts);
+  CHECK(backup.applier.position() == Position{{3}, {14}});
+}
+
+TEST_CASE("a part that is refused ends the copy") {
+  SlowBackup backup;
+  backup.log.refusal = "no";
+  backup.applier.apply_in_background();
+  CHECK(backup.log.prepared == 1);
+  CHECK(backup.applier.refusal() == "no");
+  CHECK_FALSE(backup.applier.sound());
+  CHECK(backup.applier.version().value == 4);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,14 +35,24 @@ class Copy {
       if (change.kind == ChangeKind::kOpened || change.kind == ChangeKind::kAppended)
         copy_bytes(change.segment, change.from, change.to);
     }
-    for (const Change& change : changes)
+    for (const Change& change : changes) {
+      if (auto refusal = prepare(change)) return *refusal;
       if (auto refusal = follower_.apply(change)) return *refusal;
+    }
+    if (auto refusal = prepare(head)) return *refusal;
     return follower_.set_head(head).value_or("");
   }
+  // In how many parts what it took was prepared.
+  [[nodiscard]] unsigned parts() const { return parts_; }
   std::uint64_t readers_past() { return follower_.readers_past(); }
   void set_head(const LogHead& head) { head_ = head; }
 
  private:
+  std::optional<std::string> prepare(const auto& next) {
+    for (; !follower_.is_prepared(next); ++parts_)
+      if (auto refusal = follower_.prepare()) return refusal;
+    return std::nullopt;
+  }
   void copy_bytes(SegmentId id, std::uint32_t from, std::uint32_t to) {
     const std::uint64_t start = id.value * cache.store.summary().segment_bytes;
     auto* const to_words = reinterpret_cast<std::uint64_t*>(cache.store.log_memory().data() + start);
@@ -59,6 +70,7 @@ class Copy {
  private:
   Follower& follower_;
   LogHead head_;
+  unsigned parts_ = 0;
 };
 
 }  // namespace lmc::store::test

@@ -150,7 +150,7 @@ TEST_CASE("a copy that follows from the beginning answers as the original, whate
     Work work(original, seed);
     std::mt19937_64 random(seed + 1000);
     for (unsigned round = 0; round < 4000; ++round) {
-      for (std::uint64_t n = random() % 60; n > 0; --n) work.step();
+      for (std::uint64_t n = random() % (round % 50 == 0 ? 1000 : 60); n > 0; --n) work.step();
       announce_to(original, {&copy}, 1 + random() % 16);
       if (round % 200 != 199) continue;
       announce_to(original, {&copy}, 1000);
@@ -159,7 +159,29 @@ TEST_CASE("a copy that follows from the beginning answers as the original, whate
     CHECK(original.store.counters().evictions > 10);
     CHECK(original.store.counters().segments_compacted > 10);
     CHECK(original.store.counters().relocated_items > 10);
+    CHECK(copy.parts() > 10);
   }
+}
+
+TEST_CASE("what is told at once is put into the index in parts, and counts with its head") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  const Version before = copy.cache.store.summary().version;
+  for (unsigned i = 0; i < 1000; ++i) original.set("key" + std::to_string(i), "value");
+  std::vector<Change> changes;
+  const LogHead head = original.store.announce(100, changes);
+
+  LogHead same = head;  // with the news still to come
+  same.version = before;
+  CHECK(copy.take(changes, same) == "");
+  CHECK(copy.parts() == 0);
+  CHECK_FALSE(copy.cache.get("key0"));
+
+  CHECK(copy.take({}, head) == "");
+  CHECK(copy.parts() >= 5);
+  CHECK(copy.cache.store.summary().version == head.version);
+  CHECK(all_of(copy.cache) == all_of(original));
 }
 
 TEST_CASE("the answer to a flush, now or later, depends on it where the log is followed") {
