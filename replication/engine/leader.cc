@@ -13,7 +13,6 @@ namespace {
 // Room of the ring that announcing leaves alone: for epochs, which must find room when everything else waits.
 constexpr std::uint64_t kRingReserve = 64;
 constexpr std::uint64_t kLeastRoom = 16;
-constexpr std::size_t kHistory = 32;
 constexpr std::uint64_t kMarkEvery = 64;  // entries; what is younger waits for more of them, or a tick
 constexpr Sequence kNever{std::numeric_limits<std::uint64_t>::max()};
 constexpr Duration kLinger = std::chrono::milliseconds(1);  // with --ack=none; a reactor's timers are not finer
@@ -30,7 +29,7 @@ Leader::Leader(const Surroundings& around, LeaderOwner& owner, Authority& author
       owner_(owner),
       authority_(authority),
       view_(start.view),
-      ledger_(ring, start.at),
+      ledger_(ring, start.at, around.log.version()),
       ticker_(around.reactor.timer([this] { tick(); })),
       linger_(around.reactor.timer([this] { on_linger_over(); })) {
   const TimePoint patience = around_.reactor.now() + around_.settings.lease.term;
@@ -71,12 +70,6 @@ std::vector<Member*> Leader::all() const {
   std::vector<Member*> all;
   for (const auto& member : members_) all.push_back(member.get());
   return all;
-}
-
-void Leader::note(const std::string& event) {
-  around_.say(event);
-  history_.push_back(event);
-  if (history_.size() > kHistory) history_.pop_front();
 }
 
 std::uint64_t Leader::lag_us(const Member& member) const {
@@ -372,7 +365,7 @@ std::optional<std::string> Leader::join(std::unique_ptr<Peer>& control, const Jo
   if (in_sync) absent_.erase(join.address);
   MemberOwner& self = *this;
   members_.push_back(std::make_unique<Member>(around_, self, ledger_, std::move(control), join));
-  note(join.address + " joins: " + (in_sync ? "goes on" : continues ? "catches up" : "is copied to"));
+  around_.say(join.address + " joins: " + (in_sync ? "goes on" : continues ? "catches up" : "is copied to"));
   members_.back()->welcome(!continues, in_sync);
   update_bell();
   change_set();
@@ -402,7 +395,7 @@ void Leader::on_lost(Member& member, std::string_view cause, bool ended) {
   if (counts(member.address())) suspend();
   member.end();
   ++counters_.members_lost;
-  note(member.address() + " is lost: " + std::string(cause));
+  around_.say(member.address() + " is lost: " + std::string(cause));
   entering_.erase(member.address());
   recount();
   if (view_.in_set(member.address()))
@@ -542,7 +535,7 @@ void Leader::adopt(const GroupView& next) {
     if (member->state() == Member::State::kInSync && !view_.in_set(member->address())) member->leave_set();
   std::string set;
   for (const std::string& address : view_.in_sync) set += " " + address;
-  note("epoch " + std::to_string(view_.epoch.value) + ", in sync:" + (set.empty() ? " none" : set));
+  around_.say("epoch " + std::to_string(view_.epoch.value) + ", in sync:" + (set.empty() ? " none" : set));
   owner_.on_view(view_);
   for (Member* member : all()) member->tell(view_);
   update_commit();

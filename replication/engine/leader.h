@@ -102,8 +102,6 @@ class Leader final : MemberOwner {
   [[nodiscard]] Kept kept() const { return {heads_.size(), retirements_.size(), samples_.size()}; }
   // For how long the backup has lacked what it lacks, microseconds, to the tick; 0: nothing for longer.
   [[nodiscard]] std::uint64_t lag_us(const Member& member) const;
-  // What became of backups, the latest last, each with its cause.
-  [[nodiscard]] const std::deque<std::string>& history() const { return history_; }
 
  private:
   struct ToldHead {
@@ -160,7 +158,6 @@ class Leader final : MemberOwner {
   void recount();
   [[nodiscard]] bool counts(const std::string& address) const;
   [[nodiscard]] Member* find(const std::string& address) const;
-  void note(const std::string& event);
   void forget(const Member& member);
   [[nodiscard]] std::vector<Member*> all() const;  // as of now, for calls that may lose some
 
@@ -196,7 +193,6 @@ class Leader final : MemberOwner {
   bool wants_collect_ = false;  // put off for want of room
   TimePoint serves_until_{};
   bool was_serving_ = true;
-  std::deque<std::string> history_;
   LeaderCounters counters_;
   std::unique_ptr<Timer> ticker_;
   std::unique_ptr<Timer> linger_;

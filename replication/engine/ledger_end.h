@@ -4,7 +4,9 @@
 // `slots` older.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "replication/engine/ledger_ring.h"
 
@@ -12,8 +14,8 @@ namespace lmc::replication {
 
 class Ledger {
  public:
-  // Goes on behind `at`; the ring holds what was before, as far as it does.
-  Ledger(LedgerRing& ring, Position at) : ring_(ring), end_(at) {}
+  // Goes on behind `at`, where it tells up to `version`; the ring holds what was before, as far as it does.
+  Ledger(LedgerRing& ring, Position at, Version version);
 
   [[nodiscard]] Position end() const { return end_; }
   [[nodiscard]] Sequence last() const { return end_.sequence; }
@@ -24,6 +26,14 @@ class Ledger {
   // Appends the entry that ends the epoch.
   void begin_epoch(Epoch next);
 
+  // What the entries of this ledger tell, up to this one: the version of the last head, and how many log bytes since
+  // the ledger began here. Of what it does not know any more, or never knew: what it told when it began.
+  struct Told {
+    Version version;
+    std::uint64_t log_bytes = 0;
+  };
+  [[nodiscard]] Told told_up_to(Sequence sequence) const;
+
   // Whether who is at this position has exactly what this ledger has up to there, and can be told the rest from the
   // ring. Note "same past".
   [[nodiscard]] bool continues(const Position& position) const;
@@ -31,6 +41,10 @@ class Ledger {
  private:
   LedgerRing& ring_;
   Position end_;
+  Sequence begin_;
+  Told told_at_begin_;
+  Told told_;                    // by all
+  std::vector<Told> told_then_;  // by place of the ring
 };
 
 }  // namespace lmc::replication

@@ -102,6 +102,7 @@ void Member::pump(bool say_commit) {
     if (wants_report) says_commit_ = false;
     shipper_.post(*foreground_, wants_report ? reports_.next(report(), now) : std::string_view{}, now);
   }
+  shipper_.wait_if_news();
 }
 
 void Member::tick() {

@@ -87,8 +87,14 @@ Node::~Node() {
 }
 
 Surroundings Node::surroundings() {
-  return {outside_.reactor, outside_.fabric, outside_.peers, outside_.log,        graveyard_,
-          serving_,         settings_,       outside_.say,   outside_.draw_ticket};
+  return {outside_.reactor,    outside_.fabric, outside_.peers, outside_.log,
+          graveyard_,          serving_,        settings_,      [this](const std::string& line) { say(line); },
+          outside_.draw_ticket};
+}
+
+void Node::say(const std::string& line) {
+  history_.note(outside_.reactor.now(), line);
+  outside_.say(line);
 }
 
 void Node::recall(Epoch seen, const GroupView& view) {
@@ -125,8 +131,8 @@ void Node::start_primary() {
   if (!known_.empty()) {
     const std::string other =
         view_.primary.empty() || view_.primary == settings_.address ? *known_.begin() : view_.primary;
-    outside_.say("was in a group with " + other + " and does not begin anew without it: follows it; " +
-                 "`lmcctl promote` makes a node primary, and without its state file this one begins anew");
+    say("was in a group with " + other + " and does not begin anew without it: follows it; " +
+        "`lmcctl promote` makes a node primary, and without its state file this one begins anew");
     return follow(other);
   }
   const Epoch epoch = next_term(seen_);
@@ -152,7 +158,7 @@ void Node::lead(const GroupView& view, const std::map<std::string, Sequence>& po
   leader_ = std::make_unique<Leader>(surroundings(), self, authority_, ring_, start);
   serving_.set_alone_in({});
   serving_.set_service(Service::kAll);
-  outside_.say("primary of epoch " + std::to_string(view.epoch.value));
+  say("primary of epoch " + std::to_string(view.epoch.value));
   on_commit();
   invite_absent();
 }
@@ -165,7 +171,7 @@ void Node::step_down(const std::string& why) {
 // Clients stay, unanswered: who is to be promoted has a role for them in a moment.
 void Node::end_role(const std::string& why) {
   if (role_ == Role::kNone) return;
-  outside_.say("no longer " + std::string(name_of(role_)) + ": " + why);
+  say("no longer " + std::string(name_of(role_)) + ": " + why);
   if (!deliberately(Bug::kServesOldData)) {
     serving_.set_service(Service::kNothing);
     serving_.set_until({});
@@ -263,7 +269,7 @@ void Node::forget_visitor(Visitor* visitor) {
 
 void Node::on_join(std::unique_ptr<Peer> peer, const Join& join) {
   const auto refuse_join = [&](const std::string& why, const std::string& primary) {
-    outside_.say("refused " + join.address + " (" + peer->name() + "): " + why);
+    say("refused " + join.address + " (" + peer->name() + "): " + why);
     (void)peer->send(encode_message(Refused{why, primary, view_}));
     bid_farewell(std::move(peer));
   };
@@ -339,7 +345,7 @@ void Node::on_invited(const std::string& address, const std::optional<Answer>& a
   std::string& why = refusals_[address];
   if (why == answer->text) return;
   why = answer->text;
-  outside_.say(address + " does not follow: " + why);
+  say(address + " does not follow: " + why);
 }
 
 void Node::ask(const std::string& address, const std::string& command, Duration patience,

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "replication/engine/applier.h"
+#include "replication/engine/history.h"
 #include "replication/engine/leader.h"
 #include "replication/engine/standby.h"
 #include "replication/engine/takeover.h"
@@ -106,6 +107,8 @@ class Node final : LeaderOwner, StandbyOwner {
     std::size_t farewells = 0;
   };
   [[nodiscard]] Kept kept() const { return {visitors_.size(), errands_.size(), farewells_.size()}; }
+  [[nodiscard]] const History& history() const { return history_; }
+  [[nodiscard]] TimePoint now() const { return outside_.reactor.now(); }
   // Serves something, but must wait for a lease.
   [[nodiscard]] bool suspended() const {
     return serving_.service() != Service::kNothing && !serving_.may_serve(outside_.reactor.now());
@@ -140,6 +143,7 @@ class Node final : LeaderOwner, StandbyOwner {
   void on_deposed(Epoch by) override;
 
   [[nodiscard]] Surroundings surroundings();
+  void say(const std::string& line);
   void see(Epoch epoch, const GroupView& view);
   void see_without_primary(Epoch epoch);
   void know(const GroupView& view);
@@ -186,6 +190,7 @@ class Node final : LeaderOwner, StandbyOwner {
   Outside outside_;
   Settings settings_;
   Serving serving_;
+  History history_;
   Graveyard graveyard_;
   LedgerRing ring_;
   Applier applier_;

@@ -69,8 +69,15 @@ void Shipper::add_entries(Sequence first, Sequence last) {
   }
 }
 
+void Shipper::wait_if_news() {
+  if (waiting_ || !has_news()) return;
+  waiting_ = true;
+  ++counters_.waits;
+}
+
 void Shipper::post(Link& link, std::string_view report, TimePoint now) {
   chain_.clear();
+  waiting_ = false;
   const std::uint64_t bytes_before = counters_.bytes;
   const Sequence last = gather();
   const auto log_writes = static_cast<std::ptrdiff_t>(chain_.size());
@@ -83,6 +90,7 @@ void Shipper::post(Link& link, std::string_view report, TimePoint now) {
     ++reports_in_flight_;
   }
   counters_.entries += last.value - posted_.value;
+  counters_.versions += ledger_.told_up_to(last).version.value - ledger_.told_up_to(posted_).version.value;
   counters_.writes += chain_.size();
   posted_ = last;
   in_flight_.push_back({last, !report.empty(), counters_.bytes - bytes_before, batch_posted});

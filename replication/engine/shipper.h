@@ -25,6 +25,8 @@ struct ShipCounters {
   std::uint64_t writes = 0;   // work requests
   std::uint64_t bytes = 0;    // of the log
   std::uint64_t entries = 0;
+  std::uint64_t versions = 0;
+  std::uint64_t waits = 0;  // how often news had to wait for a chain that was under way
 };
 
 class Shipper {
@@ -52,6 +54,8 @@ class Shipper {
     return (in_flight_.size() < kMostInFlight && unlanded_bytes() < kMuchOfLog) || deliberately(Bug::kEndlessBatches);
   }
   [[nodiscard]] bool has_news() const { return posted_ < end_of_news(); }
+  // What is new waits for a chain that is under way.
+  void wait_if_news();
   // Posts one chain of what is new, with the report (if any) at its end; `report` may be empty, but then there must be
   // news. Only if may_post().
   void post(Link& link, std::string_view report, TimePoint now);
@@ -90,6 +94,7 @@ class Shipper {
   Sequence applied_;
   Sequence limit_{std::numeric_limits<std::uint64_t>::max()};
   std::uint32_t sent_of_next_ = 0;  // log bytes of the entry behind posted_ that were posted already
+  bool waiting_ = false;
   std::deque<InFlight> in_flight_;
   std::size_t reports_in_flight_ = 0;
   std::vector<Write> chain_;  // scratch

@@ -1,6 +1,9 @@
 #include "replication/engine/status.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
 
 #include "replication/engine/messages.h"
 #include "replication/engine/node.h"
@@ -32,30 +35,60 @@ class Lines {
   std::string prefix_;
 };
 
-void add_member(StatusLines& out, const Leader& leader, const Member& member) {
-  Lines lines(out, "backup:" + member.address() + ":");
+std::string per(std::uint64_t total, std::uint64_t count) {
+  std::array<char, 32> text;
+  const int size = std::snprintf(text.data(), text.size(), "%.1f",
+                                 count == 0 ? 0.0 : static_cast<double>(total) / static_cast<double>(count));
+  return {text.data(), static_cast<std::size_t>(size)};
+}
+
+std::uint64_t behind(std::uint64_t all, std::uint64_t some) {
+  return all - std::min(all, some);
+}
+
+void add_progress(Lines& lines, const Leader& leader, const Member& member) {
   const Shipper& shipper = member.shipper();
-  const ShipCounters& counters = shipper.counters();
-  lines.add("state", name_of(member.state()));
-  lines.add("link", member.up() ? "up" : "down");
-  lines.add("sent", shipper.posted().value);
-  lines.add("received", shipper.landed().value);
-  lines.add("applied", shipper.applied().value);
-  lines.add("applied_version", member.reports().received().version.value);
-  lines.add("lag_entries", leader.ledger().last().value - std::min(leader.ledger().last(), shipper.applied()).value);
-  lines.add("lag_versions",
-            leader.told().version.value - std::min(leader.told().version, member.reports().received().version).value);
+  const Ledger& ledger = leader.ledger();
+  const std::uint64_t applied = member.reports().received().version.value;
+  const std::uint64_t received = std::max(ledger.told_up_to(shipper.landed()).version.value, applied);
+  lines.add("sent_version", std::max(ledger.told_up_to(shipper.posted()).version.value, received));
+  lines.add("received_version", received);
+  lines.add("applied_version", applied);
+  lines.add("committed_version", std::min(leader.committed().value, received));
+  lines.add("sent_entry", shipper.posted().value);
+  lines.add("received_entry", shipper.landed().value);
+  lines.add("applied_entry", shipper.applied().value);
+  lines.add("lag_entries", behind(ledger.last().value, shipper.applied().value));
+  lines.add("lag_versions", behind(leader.told().version.value, applied));
+  lines.add("lag_bytes",
+            behind(ledger.told_up_to(ledger.last()).log_bytes, ledger.told_up_to(shipper.applied()).log_bytes));
   lines.add("lag_us", leader.lag_us(member));
-  lines.add("lag_bytes", shipper.unlanded_bytes());
+}
+
+void add_shipping(Lines& lines, const ShipCounters& counters) {
   lines.add("batches", counters.batches);
   lines.add("reports", counters.reports);
+  lines.add("doorbells", counters.batches + counters.reports);
   lines.add("work_requests", counters.writes);
-  lines.add("doorbells", counters.batches + counters.reports + member.copy().chains());
   lines.add("bytes", counters.bytes);
+  lines.add("records", counters.versions);
   lines.add("entries", counters.entries);
-  lines.add("copy_sent_bytes", member.copy().sent_bytes());
-  lines.add("copy_left_bytes", member.copy().left_bytes());
-  lines.add("copy_skipped_bytes", member.copy().skipped_bytes());
+  lines.add("bytes_per_batch", per(counters.bytes, counters.batches));
+  lines.add("records_per_batch", per(counters.versions, counters.batches));
+  lines.add("waits", counters.waits);
+}
+
+void add_member(StatusLines& out, const Leader& leader, const Member& member) {
+  Lines lines(out, "backup:" + member.address() + ":");
+  lines.add("state", name_of(member.state()));
+  lines.add("link", member.up() ? "up" : "down");
+  if (member.has_copy()) add_progress(lines, leader, member);
+  add_shipping(lines, member.shipper().counters());
+  const CopySender& copy = member.copy();
+  lines.add("copy_sent_bytes", copy.sent_bytes());
+  lines.add("copy_left_bytes", copy.left_bytes());
+  lines.add("copy_skipped_bytes", copy.skipped_bytes());
+  lines.add("copy_doorbells", copy.chains());
   lines.add("copy_slows_writes", member.slows_writes() ? "yes" : "no");
 }
 
@@ -69,8 +102,16 @@ void add_leader(StatusLines& out, const Leader& leader) {
   lines.add("backups_lost", leader.counters().members_lost);
   lines.add("copy_pause_us", static_cast<std::uint64_t>(leader.copy_pause().count()));
   for (const auto& member : leader.members()) add_member(out, leader, *member);
+}
+
+void add_history(StatusLines& out, const Node& node) {
+  Lines lines(out);
   std::size_t number = 0;
-  for (const std::string& event : leader.history()) lines.add("history:" + std::to_string(number++), event);
+  for (const History::Event& event : node.history().events()) {
+    const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(node.now() - event.at);
+    lines.add("history:" + std::to_string(number++),
+              per(static_cast<std::uint64_t>(ago.count()), 1000) + " s ago: " + event.text);
+  }
 }
 
 void add_standby(StatusLines& out, const Node& node, const Standby& standby) {
@@ -107,6 +148,7 @@ StatusLines status_of(const Node& node) {
   for (const auto& [address, why] : node.refusals()) lines.add("does_not_follow:" + address, why);
   if (node.leader() != nullptr) add_leader(out, *node.leader());
   if (node.standby() != nullptr) add_standby(out, node, *node.standby());
+  add_history(out, node);
   return out;
 }
 

@@ -52,7 +52,7 @@ struct Surroundings {
   Graveyard& graveyard;
   Serving& serving;
   const Settings& settings;
-  std::function<void(const std::string&)> say;  // a line for the log
+  std::function<void(const std::string&)> say;  // a line for the log, and for the history
   std::function<Ticket()> draw_ticket;          // an unguessable one
 };
 

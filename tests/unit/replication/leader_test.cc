@@ -191,11 +191,11 @@ TEST_CASE("in a new term only who has a session is continued") {
   CHECK(stranger->last<Welcome>()->copy);
 }
 
-TEST_CASE("the cause of a loss is in the history, in its own words") {
+TEST_CASE("the cause of a loss is said, in its own words") {
   Primary primary;
   const auto wire = primary.join();
   wire->observer->on_down("Connection reset by peer (why)", false);
-  CHECK(primary.leader->history().back() == "b:1 is lost: Connection reset by peer (why)");
+  CHECK(primary.world.says("b:1 is lost: Connection reset by peer (why)"));
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class Chains final : public Link {
 
 class Primary {
  public:
-  Primary() : log_(kSegmentBytes, 'x'), ledger_(ring_, {{1}, {0}}), shipper(ledger_, log_, kSegmentBytes) {
+  Primary() : log_(kSegmentBytes, 'x'), ledger_(ring_, {{1}, {0}}, {0}), shipper(ledger_, log_, kSegmentBytes) {
     shipper.begin({0});
   }
 
@@ -72,6 +72,26 @@ TEST_CASE("behind a chain with much of the log nothing goes: what comes up meanw
   CHECK(primary.link.chains[1][0].bytes.size() == 10 * 1000);
   CHECK_FALSE(primary.shipper.has_news());
   CHECK(primary.shipper.may_post());
+}
+
+TEST_CASE("news that waits for a chain is counted once, until it goes") {
+  Primary primary;
+  primary.shipper.wait_if_news();
+  CHECK(primary.shipper.counters().waits == 0);
+  primary.append(Shipper::kMuchOfLog);
+  primary.post();
+  primary.shipper.wait_if_news();
+  CHECK(primary.shipper.counters().waits == 0);
+  for (unsigned i = 0; i < 3; ++i) {
+    primary.append(1000);
+    primary.shipper.wait_if_news();
+  }
+  CHECK(primary.shipper.counters().waits == 1);
+  primary.complete();
+  primary.post();
+  primary.append(1000);
+  primary.shipper.wait_if_news();
+  CHECK(primary.shipper.counters().waits == 2);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // which the test is the other end.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -172,6 +173,11 @@ struct StillWorld {
     settings.ring_slots = 256;
   }
 
+  // Of what was said.
+  [[nodiscard]] bool says(const std::string& part) const {
+    return std::any_of(lines.begin(), lines.end(),
+                       [&](const std::string& line) { return line.find(part) != std::string::npos; });
+  }
   [[nodiscard]] Surroundings surroundings() {
     return {reactor,
             fabric,
