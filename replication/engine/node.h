@@ -99,6 +99,7 @@ class Node final : LeaderOwner, StandbyOwner {
   // Who was told to follow, and why it does not.
   [[nodiscard]] const std::map<std::string, std::string>& refusals() const { return refusals_; }
   [[nodiscard]] std::string_view fabric_name() const { return outside_.fabric.name(); }
+  [[nodiscard]] FabricCounters fabric_counters() const { return outside_.fabric.counters(); }
   // Control connections that are not a member's or a standby's: that came, that it made, and (kMostFarewells) of which
   // it takes leave.
   struct Kept {

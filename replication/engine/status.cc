@@ -104,6 +104,17 @@ void add_leader(StatusLines& out, const Leader& leader) {
   for (const auto& member : leader.members()) add_member(out, leader, *member);
 }
 
+void add_fabric(StatusLines& out, const FabricCounters& counters) {
+  Lines lines(out, "fabric_");
+  lines.add("chains", counters.chains);
+  lines.add("bytes", counters.bytes);
+  lines.add("doorbells", counters.doorbells);
+  lines.add("work_requests", counters.work_requests);
+  lines.add("acknowledgements", counters.acknowledgements);
+  lines.add("reads", counters.reads);
+  lines.add("waits", counters.waits);
+}
+
 void add_history(StatusLines& out, const Node& node) {
   Lines lines(out);
   std::size_t number = 0;
@@ -148,6 +159,7 @@ StatusLines status_of(const Node& node) {
   for (const auto& [address, why] : node.refusals()) lines.add("does_not_follow:" + address, why);
   if (node.leader() != nullptr) add_leader(out, *node.leader());
   if (node.standby() != nullptr) add_standby(out, node, *node.standby());
+  add_fabric(out, node.fabric_counters());
   add_history(out, node);
   return out;
 }

@@ -103,6 +103,17 @@ struct LinkPlan {
   ExposedMemory exposed;
 };
 
+// What all links of a fabric have done so far.
+struct FabricCounters {
+  std::uint64_t chains = 0;            // given to the device (verbs), posted (tcp)
+  std::uint64_t bytes = 0;             // of them (verbs); that sockets took, with what frames them (tcp)
+  std::uint64_t doorbells = 0;         // ibv_post_send (verbs); sendmsg that brings more than word of what landed (tcp)
+  std::uint64_t work_requests = 0;     // verbs
+  std::uint64_t acknowledgements = 0;  // sendmsg with nothing but word of what landed (tcp)
+  std::uint64_t reads = 0;             // readv (tcp)
+  std::uint64_t waits = 0;             // for room in a send queue (verbs) or socket (tcp)
+};
+
 class Fabric {
  public:
   virtual ~Fabric() = default;
@@ -111,6 +122,7 @@ class Fabric {
   Fabric& operator=(const Fabric&) = delete;
 
   [[nodiscard]] virtual std::string_view name() const = 0;  // "verbs", "tcp", "sim"
+  [[nodiscard]] virtual FabricCounters counters() const { return {}; }
   // Memory that links will expose or post from is made known once, before (verbs registers it). Throws.
   virtual void prepare(std::span<char> memory) = 0;
   // Waits for the peer that shows the plan's ticket: on_up() when it has come.

@@ -26,8 +26,8 @@ using replication::VerbsFabric;
 using replication::Write;
 using namespace replication::verbs;
 
-const SendCounters& counters_of(Bench& bench) {
-  return dynamic_cast<VerbsFabric&>(bench.fabrics->connecting()).counters();
+replication::FabricCounters counters_of(Bench& bench) {
+  return bench.fabrics->connecting().counters();
 }
 
 TEST_CASE("verbs: a chain is one doorbell, a write one work request") {

@@ -26,14 +26,6 @@ struct TcpOptions {
   std::chrono::milliseconds unacknowledged_limit{5000};  // TCP_USER_TIMEOUT
 };
 
-struct TcpCounters {
-  std::uint64_t chains = 0;
-  std::uint64_t bytes = 0;  // sent, with their heads
-  std::uint64_t sends = 0;  // sendmsg calls
-  std::uint64_t reads = 0;  // readv calls
-  std::uint64_t waits = 0;  // for a socket to take more
-};
-
 class TcpLink;
 namespace tcp {
 struct Hello;
@@ -45,6 +37,7 @@ class TcpFabric final : public Fabric {
   ~TcpFabric() override;  // after its links
 
   [[nodiscard]] std::string_view name() const override { return "tcp"; }
+  [[nodiscard]] FabricCounters counters() const override { return counters_; }
   void prepare(std::span<char>) override {}
   [[nodiscard]] std::unique_ptr<Link> accept(const LinkPlan& plan, LinkObserver& observer) override;
   [[nodiscard]] std::unique_ptr<Link> connect(std::string_view address, const LinkPlan& plan,
@@ -52,8 +45,6 @@ class TcpFabric final : public Fabric {
   // A socket that came and has said "LMCDATA1", non-blocking. So many at most may owe their ticket; more are closed.
   static constexpr std::size_t kMostGreeters = 64;
   void adopt(Fd socket);
-
-  [[nodiscard]] const TcpCounters& counters() const { return counters_; }
 
  private:
   friend class TcpLink;
@@ -64,7 +55,7 @@ class TcpFabric final : public Fabric {
 
   Reactor& reactor_;
   TcpOptions options_;
-  TcpCounters counters_;
+  FabricCounters counters_;
   WaitingLinks<TcpLink> accepting_;
   std::map<Greeter*, std::unique_ptr<Greeter>> greeters_;
 };

@@ -81,7 +81,7 @@ void TcpLink::take(Fd socket) {
 void TcpLink::on_ready(Readiness ready) {
   if (state_ == State::kConnecting) return on_connected();
   // What landed while the socket took nothing is acknowledged when it does.
-  if (ready.writable && !(flush() && acknowledge())) return;
+  if (ready.writable && !(flush(fabric_.counters_.doorbells) && acknowledge())) return;
   if (!ready.readable) return;
   if (state_ == State::kGreeting) return read_hello();
   if (state_ == State::kUp) read();
@@ -94,7 +94,7 @@ void TcpLink::on_connected() {
   }
   frames_.add_hello(std::string(tcp::kMagic, sizeof tcp::kMagic) + hello_of(plan_));
   state_ = State::kGreeting;
-  (void)flush();
+  (void)flush(fabric_.counters_.doorbells);
 }
 
 // The other end answers with the same hello.
@@ -120,7 +120,7 @@ void TcpLink::come_up() {
   failure_.clear();
   state_ = State::kUp;
   want();
-  if (!frames_.empty() && !flush()) return report_failure();
+  if (!frames_.empty() && !flush(fabric_.counters_.doorbells)) return report_failure();
   observer_->on_up();
 }
 
@@ -138,10 +138,10 @@ void TcpLink::post(std::span<const Write> chain) {
   ++posted_;
   ++fabric_.counters_.chains;
   queue(chain);
-  if (!waits_for_room_) (void)flush();
+  if (!waits_for_room_) (void)flush(fabric_.counters_.doorbells);
 }
 
-bool TcpLink::flush() {
+bool TcpLink::flush(std::uint64_t& calls) {
   const ReadsAsACardWould reads;
   while (!frames_.empty()) {
     iovec pieces[kPieces];
@@ -149,7 +149,7 @@ bool TcpLink::flush() {
     message.msg_iov = pieces;
     message.msg_iovlen = frames_.gather(pieces);
     const std::size_t offered = size_of({pieces, message.msg_iovlen});
-    ++fabric_.counters_.sends;
+    ++calls;
     const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -173,7 +173,7 @@ bool TcpLink::flush() {
 bool TcpLink::acknowledge() {
   if (state_ != State::kUp || waits_for_room_ || told_landed_ == decoder_.chains_landed()) return true;
   queue({});
-  return flush();
+  return flush(fabric_.counters_.acknowledgements);
 }
 
 void TcpLink::want() {

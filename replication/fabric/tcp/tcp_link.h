@@ -36,8 +36,8 @@ class TcpLink final : public Link {
   [[nodiscard]] std::string objection() const;
   void tell(bool honest, std::uint64_t landed_before);
   void queue(std::span<const Write> chain);
-  // False: the socket is broken, and the link will be told so.
-  bool flush();
+  // Counts its calls as `calls`. False: the socket is broken, and the link will be told so.
+  bool flush(std::uint64_t& calls);
   bool acknowledge();
   void want();
   void fail(std::string cause);

@@ -47,7 +47,8 @@ std::string text_of(ibv_wc_status status) {
 
 }  // namespace
 
-Connection::Connection(const Device& device, CmId id, const ExposedMemory& exposed, void* owner, SendCounters& counters)
+Connection::Connection(const Device& device, CmId id, const ExposedMemory& exposed, void* owner,
+                       FabricCounters& counters)
     : device_(device),
       id_(std::move(id)),
       completions_(make_completion_queue(

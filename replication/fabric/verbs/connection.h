@@ -31,7 +31,7 @@ class Connection {
   static constexpr std::chrono::milliseconds kDrainLimit{5};  // the reactor waits as long
 
   // Of an id that knows its device and is not connected. `owner`: what completion events are told for.
-  Connection(const Device& device, CmId id, const ExposedMemory& exposed, void* owner, SendCounters& counters);
+  Connection(const Device& device, CmId id, const ExposedMemory& exposed, void* owner, FabricCounters& counters);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -17,21 +17,13 @@
 
 namespace lmc::replication::verbs {
 
-struct SendCounters {
-  std::uint64_t chains = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t work_requests = 0;
-  std::uint64_t doorbells = 0;  // ibv_post_send calls
-  std::uint64_t waits = 0;      // chains that the queue had no room for
-};
-
 // What a work request is, by its wr_id.
 enum class Work : std::uint64_t { kInner, kChainEnd, kReceive, kKeysSent, kKeysReceived };
 
 class SendQueue {
  public:
   // `slots`: work requests that the queue takes.
-  SendQueue(const Device& device, unsigned slots, SendCounters& counters)
+  SendQueue(const Device& device, unsigned slots, FabricCounters& counters)
       : device_(device), free_(slots), counters_(counters) {}
 
   // Where the peer's regions are.
@@ -49,7 +41,7 @@ class SendQueue {
 
   const Device& device_;
   unsigned free_;  // slots
-  SendCounters& counters_;
+  FabricCounters& counters_;
   Keys peer_;
   Outcome broken_;                 // by the first chain that the queue pair did not take
   std::deque<unsigned> in_queue_;  // by chain: its work requests

@@ -51,13 +51,13 @@ class VerbsFabric final : public Fabric {
   ~VerbsFabric() override;  // after its links
 
   [[nodiscard]] std::string_view name() const override { return "verbs"; }
+  [[nodiscard]] FabricCounters counters() const override { return counters_; }
   void prepare(std::span<char> memory) override { device_->add(memory); }
   [[nodiscard]] std::unique_ptr<Link> accept(const LinkPlan& plan, LinkObserver& observer) override;
   [[nodiscard]] std::unique_ptr<Link> connect(std::string_view address, const LinkPlan& plan,
                                               LinkObserver& observer) override;
 
   [[nodiscard]] std::uint16_t port() const;  // where it listens
-  [[nodiscard]] const verbs::SendCounters& counters() const { return counters_; }
 
  private:
   friend class VerbsLink;
@@ -71,7 +71,7 @@ class VerbsFabric final : public Fabric {
   VerbsOptions options_;
   Lost lost_;
   std::string loss_;  // not empty: the device is gone
-  verbs::SendCounters counters_;
+  FabricCounters counters_;
   SocketAddress source_;  // this node's, any port
   verbs::EventChannel channel_;
   verbs::CmId listener_;
