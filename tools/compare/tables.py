@@ -6,7 +6,8 @@ import statistics
 
 
 class Target:
-    """At most `factor` times what `base` has (a server's name, or 'text': our own figure of a named row), or an absolute."""
+    """At most `factor` times what `base` has (a server's name, several: the best of them, or 'text': our own figure of a named
+    row), or an absolute."""
 
     def __init__(self, factor, base=None, row=None):
         self.factor, self.base, self.row = factor, base, row
@@ -15,8 +16,9 @@ class Target:
         if self.base is None:
             return self.factor
         source = rows.get(self.row, {}) if self.row else row
-        figures = source.get("logmemcached" if self.base == "text" else self.base)
-        return self.factor * statistics.median(figures) if figures else None
+        bases = ["logmemcached"] if self.base == "text" else self.base.split(",")
+        medians = [statistics.median(source[base]) for base in bases if source.get(base)]
+        return self.factor * min(medians) if medians else None
 
     def __str__(self):
         if self.base is None:
