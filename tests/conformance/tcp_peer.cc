@@ -20,6 +20,7 @@
 namespace lmc::test {
 namespace {
 
+using replication::FabricCounters;
 using replication::Fd;
 using replication::kMaxChainBytes;
 using replication::kMaxChainWrites;
