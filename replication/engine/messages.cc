@@ -37,8 +37,12 @@ std::optional<GroupView> parse_view(const std::string& text) {
   if (keys[0] != "epoch" || keys[1] != "primary" || keys[2] != "in_sync") return std::nullopt;
   if (view.primary == kNone) view.primary.clear();
   if (backups == kNone) return view;
+  if (backups.back() == ',') return std::nullopt;
   std::istringstream addresses(backups);
-  for (std::string address; std::getline(addresses, address, ',');) view.in_sync.push_back(address);
+  for (std::string address; std::getline(addresses, address, ',');) {
+    if (address.empty()) return std::nullopt;
+    view.in_sync.push_back(address);
+  }
   return view;
 }
 

@@ -80,7 +80,9 @@ TEST_CASE("a view in words is the one of FORMAT.md, and is read again") {
   CHECK(describe_view({}) == "epoch 0 primary none in_sync none");
   for (const GroupView& view : {kView, GroupView{}, GroupView{{3}, kPrimary, {kBackup, "10.0.0.3:21211"}}})
     CHECK(parse_view(describe_view(view)) == view);
-  for (const char* wrong : {"", "epoch", "epoch x primary none in_sync none", "65538 10.0.0.1:21211 none"})
+  for (const char* wrong : {"", "epoch", "epoch x primary none in_sync none", "65538 10.0.0.1:21211 none",
+                            "epoch 3 primary none in_sync ,10.0.0.2:21211", "epoch 3 primary none in_sync a,,b",
+                            "epoch 3 primary none in_sync none,"})
     CHECK_FALSE(parse_view(wrong));
 }
 
