@@ -83,7 +83,8 @@ void set_ack(const std::string& value, Options& out) {
 
 void set_replication_timeout(const std::string& value, Options& out) {
   constexpr std::int64_t kLeast = 50;  // a tenth of it is the time between two beats
-  constexpr std::int64_t kMost = 600'000;
+  constexpr std::int64_t kMost = std::chrono::milliseconds(replication::kLongestTerm).count();
+  static_assert(kMost == 600'000);
   out.group.timeout = std::chrono::milliseconds(parse_number(
       value, {"--replication-timeout", kLeast, kMost, "--replication-timeout: 50 to 600000 milliseconds", kExitUsage},
       out));

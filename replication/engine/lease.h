@@ -27,6 +27,10 @@ using Duration = std::chrono::steady_clock::duration;
   return std::chrono::duration_cast<std::chrono::microseconds>(duration);
 }
 
+// A primary says these to its backups, which take no others: all that is reckoned with them stays in bounds.
+inline constexpr std::chrono::minutes kLongestTerm{10};
+inline constexpr std::chrono::milliseconds kShortestBeat{1};
+
 struct LeaseTimes {
   Duration term = std::chrono::milliseconds(1000);
   Duration beat = std::chrono::milliseconds(100);  // between two beats; several go into a term

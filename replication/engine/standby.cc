@@ -21,6 +21,22 @@ std::string megabytes(std::uint64_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MB";
 }
 
+// Nothing: no primary has such times.
+std::optional<LeaseTimes> times_of(const Welcome& welcome) {
+  constexpr auto kMostUs = static_cast<std::uint64_t>(std::chrono::microseconds(kLongestTerm).count());
+  constexpr auto kLeastUs = static_cast<std::uint64_t>(std::chrono::microseconds(kShortestBeat).count());
+  if (welcome.lease_us > kMostUs || welcome.beat_us < kLeastUs || welcome.beat_us > welcome.lease_us / 2)
+    return std::nullopt;
+  return LeaseTimes{std::chrono::microseconds(welcome.lease_us), std::chrono::microseconds(welcome.beat_us)};
+}
+
+std::string why_not(const Welcome& welcome) {
+  return "a lease of " + std::to_string(welcome.lease_us) + " us with a beat of " + std::to_string(welcome.beat_us) +
+         " us cannot be: at most " + std::to_string(std::chrono::microseconds(kLongestTerm).count()) +
+         ", with two beats or more of " + std::to_string(std::chrono::microseconds(kShortestBeat).count()) +
+         " at least";
+}
+
 }  // namespace
 
 Standby::Standby(const Surroundings& around, StandbyOwner& owner, LedgerRing& ring, Applier& applier,
@@ -98,8 +114,9 @@ void Standby::on_refused(Refused refused) {
 void Standby::on_welcome(const Welcome& welcome) {
   if (state_ != State::kJoining) return end_session("a welcome that was not asked for", false);
   if (welcome.view.epoch < owner_.seen()) return end_session("its epoch is over: it is deposed", false);
-  times_ = {std::chrono::microseconds(welcome.lease_us), std::chrono::microseconds(welcome.beat_us)};
-  if (times_.beat <= Duration{} || times_.term < 2 * times_.beat) return end_session("times that cannot be", false);
+  const std::optional<LeaseTimes> times = times_of(welcome);
+  if (!times) return end_session(why_not(welcome), false);
+  times_ = *times;
   reports_ = std::make_unique<Reports>(times_);
   LinkPlan plan{welcome.foreground, Traffic::kForeground, {}};
   plan.exposed = {around_.log.memory(), ring_.memory(), reports_->exposed()};
