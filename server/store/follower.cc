@@ -22,8 +22,8 @@ Follower::Follower(Arena& arena, Index& index, Log& log, Grace& grace)
 std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> segments, const LogHead& head) {
   for (const AnnouncedSegment& announced : segments) {
     if (announced.segment.value >= arena_.segment_count() || announced.used_bytes > arena_.segment_bytes() ||
-        announced.used_bytes < kSegmentHeaderBytes || announced.evicted_bytes > announced.used_bytes ||
-        static_cast<unsigned>(announced.stream) >= kStreams)
+        announced.used_bytes < kSegmentHeaderBytes || announced.used_bytes % kRecordAlignment != 0 ||
+        announced.evicted_bytes > announced.used_bytes || static_cast<unsigned>(announced.stream) >= kStreams)
       return refuse("a segment is announced that this arena cannot have", announced.segment);
   }
   for (std::uint32_t i = 0; i < arena_.segment_count(); ++i) {
@@ -57,8 +57,9 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
 }
 
 std::optional<std::string> Follower::set_head(const LogHead& head) {
+  if (head.version.value > kMaxVersion) return "a head of a version that no record can have";
   Superblock& own = arena_.head();
-  if (settles(head) || !living_.empty()) {
+  if (is_later(head) || !living_.empty()) {
     if (Refusal refusal = settle()) return refusal;
   }
   own.flush_at.store(head.flush_at.value, std::memory_order_relaxed);
@@ -69,11 +70,12 @@ std::optional<std::string> Follower::set_head(const LogHead& head) {
 }
 
 bool Follower::is_prepared(const Change& change) const {
-  return change.kind != ChangeKind::kEvicted || appended_records_ <= kRecordsAtOnce;
+  const bool settles = change.kind == ChangeKind::kEvicted || change.kind == ChangeKind::kRetired;
+  return !settles || appended_records_ <= kRecordsAtOnce;
 }
 
 bool Follower::is_prepared(const LogHead& head) const {
-  return !settles(head) || appended_records_ <= kRecordsAtOnce;
+  return !is_later(head) || appended_records_ <= kRecordsAtOnce;
 }
 
 std::optional<std::string> Follower::finish() {
@@ -137,6 +139,11 @@ bool Follower::sound(LogAddress address, std::uint64_t end) const {
   if (offset + record.record_bytes() > end || record.version().value == 0) return false;
   if (kind != RecordKind::kFlush && record.key().empty()) return false;
   return record.checksum_matches();
+}
+
+bool Follower::in_use(SegmentId id) const {
+  const SegmentState state = arena_.segment(id).state.load(std::memory_order_relaxed);
+  return state == SegmentState::kOpen || state == SegmentState::kSealed;
 }
 
 // All are checked before the first is applied, so that a refused change has changed nothing.
@@ -229,7 +236,7 @@ bool Follower::sound_chunks(const RecordHeader& record) const {
     const LogAddress at{directory.chunk_address(i)};
     if (at.offset % kRecordAlignment != 0 || at.offset / arena_.segment_bytes() >= arena_.segment_count()) return false;
     const SegmentEntry& segment = arena_.segment(arena_.segment_of(at));
-    if (!sound(at, segment.used_bytes.load(std::memory_order_relaxed))) return false;
+    if (!in_use(arena_.segment_of(at)) || !sound(at, segment.used_bytes.load(std::memory_order_relaxed))) return false;
     const RecordHeader& chunk = arena_.record(at);
     if (chunk.kind() != RecordKind::kChunk || chunk.version() != record.version() || chunk.client_flags() != i ||
         chunk.key() != record.key())
@@ -316,7 +323,7 @@ void Follower::set_words(const LivingItem& words) {
 
 std::optional<std::string> Follower::evict(const Change& change) {
   const SegmentEntry& segment = arena_.segment(change.segment);
-  if (change.from < kSegmentHeaderBytes || change.to < change.from ||
+  if (change.from < kSegmentHeaderBytes || change.from % kRecordAlignment != 0 || change.to < change.from ||
       change.to > segment.used_bytes.load(std::memory_order_relaxed))
     return refuse("an eviction beyond the segment's records", change.segment);
   if (Refusal refusal = settle()) return refusal;
@@ -362,8 +369,10 @@ void Follower::evict_item(LogAddress address, const RecordHeader& record) {
 }
 
 std::optional<std::string> Follower::retire(const Change& change) {
+  if (Refusal refusal = settle()) return refusal;
   SegmentEntry& segment = arena_.segment(change.segment);
-  if (live_items(arena_.live(change.segment).load(std::memory_order_relaxed)) != 0)
+  // Chunks too, though they are no items: who has them would be read out of what comes here next.
+  if (arena_.live(change.segment).load(std::memory_order_relaxed) != 0)
     return refuse("a segment is retired in which something lives", change.segment);
   segment.state.store(SegmentState::kRetired, std::memory_order_relaxed);
   retired_.push_back({change.segment, grace_.retire(), change.sequence});
@@ -405,9 +414,10 @@ std::optional<std::string> Follower::settle_living(const Added& added) {
   if (address.offset % kRecordAlignment != 0 || address.offset / arena_.segment_bytes() >= arena_.segment_count())
     return refuse("a living record at no place", {0});
   const SegmentId id = arena_.segment_of(address);
-  if (!sound(address, arena_.segment(id).used_bytes.load(std::memory_order_relaxed)) ||
+  if (!in_use(id) || !sound(address, arena_.segment(id).used_bytes.load(std::memory_order_relaxed)) ||
       arena_.record(address).kind() != RecordKind::kItem)
     return refuse("a living record that is no item", id);
+  latest_ = std::max(latest_, arena_.record(address).version());
   const HashedKey key = index_.hash(arena_.record(address).key());
   return put(address, key, true, added.words ? &added.item : nullptr);
 }

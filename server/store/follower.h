@@ -80,11 +80,13 @@ class Follower {
   [[nodiscard]] Refusal retire(const Change& change);
   // Whether a complete record of this segment begins here; nothing is read beyond `end`.
   [[nodiscard]] bool sound(LogAddress address, std::uint64_t end) const;
+  // Not free, and not to be: what lies there stays.
+  [[nodiscard]] bool in_use(SegmentId id) const;
   [[nodiscard]] bool sound_chunks(const RecordHeader& record) const;
   // Puts what was appended into the index, `most` records of it, once all of it up to a head was told: what is told
   // last of one stream may be what the first of the other one needs.
   [[nodiscard]] Refusal settle(std::size_t most = std::numeric_limits<std::size_t>::max());
-  [[nodiscard]] bool settles(const LogHead& head) const { return head.version > log_.last_version(); }
+  [[nodiscard]] bool is_later(const LogHead& head) const { return head.version > log_.last_version(); }
   // Added, and not yet in the index. `words`: whether they are newer than those of its bytes.
   struct Added {
     LivingItem item;

@@ -558,6 +558,93 @@ TEST_CASE("what cannot be true of a copy is refused") {
     changes[1].to = ~std::uint32_t{7};
     CHECK_FALSE(copy.cache.store.follow().apply(changes[1])->empty());
   }
+  SECTION("a segment that is retired with what was told of it") {
+    changes.push_back({ChangeKind::kSealed, Stream::kFresh, changes[0].segment});
+    changes.push_back({ChangeKind::kRetired, Stream::kFresh, changes[0].segment});
+    CHECK(copy.take(changes, head).starts_with("a segment is retired in which something lives"));
+  }
+  SECTION("an eviction that does not begin with a record") {
+    changes.push_back({ChangeKind::kSealed, Stream::kFresh, changes[0].segment});
+    changes.push_back({ChangeKind::kEvicted, Stream::kFresh, changes[0].segment, changes[1].from + 4, changes[1].to});
+    CHECK(copy.take(changes, head).starts_with("an eviction beyond the segment's records"));
+  }
+  SECTION("a version that no record can have") {
+    CHECK_FALSE(copy.take(changes, {{kMaxVersion + 1}, {}, {}}).empty());
+    CHECK(copy.take({}, {{kMaxVersion}, {}, {}}).empty());
+  }
+  SECTION("a segment that ends within a record's word") {
+    const AnnouncedSegment segment{{3}, Stream::kFresh, false, 68, 0, 7, kNow};
+    CHECK_FALSE(copy.cache.store.follow().begin({&segment, 1}, head)->empty());
+  }
+}
+
+TEST_CASE("no segment is retired that has a part of what lives") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  const std::uint64_t segment_bytes = original.store.summary().segment_bytes;
+  original.set("large", test::patterned(5 * segment_bytes / 2, 1));  // a segment in between has only chunks
+  announce_to(original, {&copy}, 100);
+  std::vector<AnnouncedSegment> segments;
+  original.store.describe(segments);
+  std::erase_if(segments, [](const AnnouncedSegment& segment) { return !segment.sealed; });
+  CHECK(segments.size() >= 2);
+  for (const AnnouncedSegment& segment : segments)
+    CHECK(copy.take({{ChangeKind::kRetired, segment.stream, segment.segment}}, {}).starts_with("a segment is retired"));
+}
+
+// Of the original, that lies in a sealed segment.
+ItemView sealed_item(Cache& original, std::vector<AnnouncedSegment>& segments) {
+  original.store.describe(segments);
+  ItemView found;
+  Session::Scan scan(original.session);
+  while (!scan.done())
+    scan.step(64, [&](const ItemView& item) {
+      for (const AnnouncedSegment& segment : segments)
+        if (segment.sealed && item.address().offset / original.store.summary().segment_bytes == segment.segment.value)
+          found = item;
+    });
+  return found;
+}
+
+TEST_CASE("nothing lives in a segment that was retired") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  original.store.begin_announcing([] {});
+  for (unsigned n = 0; n < 100; ++n) original.set(test::numbered("key", n), std::string(1000, 'v'));
+  std::vector<Change> nobody;
+  const LogHead head = original.store.announce(1000, nobody);
+  copy.set_head(head);
+  REQUIRE(copy.join().empty());
+  original.session.begin_turn(kNow);
+  std::vector<AnnouncedSegment> segments;
+  const ItemView item = sealed_item(original, segments);
+  REQUIRE(item);
+  const SegmentId id{static_cast<std::uint32_t>(item.address().offset / original.store.summary().segment_bytes)};
+  REQUIRE(copy.take({{ChangeKind::kRetired, Stream::kFresh, id}}, head).empty());
+  copy.add_living(item);
+  CHECK(copy.take({}, head).starts_with("a living record that is no item"));
+  original.session.end_turn();
+}
+
+TEST_CASE("what a copy draws is later than all that it was told lives") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  original.store.begin_announcing([] {});
+  original.set("key", "value");
+  std::vector<Change> nobody;
+  (void)original.store.announce(1000, nobody);
+  copy.set_head({{0}, {}, {}});  // somebody else's mutation, begun before, is not complete
+  REQUIRE(copy.join().empty());
+  original.session.begin_turn(kNow);
+  copy.add_living(original.session.find(original.session.hash("key")));
+  original.session.end_turn();
+  copy.end_living();
+  REQUIRE(copy.take({}, {{0}, {}, {}}).empty());
+  copy.cache.store.begin_announcing([] {});
+  CHECK(copy.cache.cas("key") == original.cas("key"));
+  REQUIRE(copy.cache.set("key", "later") == MutateResult::kDone);
+  CHECK(copy.cache.cas("key") > original.cas("key"));
 }
 
 }  // namespace
