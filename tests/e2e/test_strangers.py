@@ -70,15 +70,21 @@ class Strangers(GroupCase):
             self.await_log(self.primary, "10.1.2.3:4", words)
         self.check_undisturbed()
 
-    def test_a_node_with_another_memory_is_refused_and_both_are_named(self):
-        small = self.made.add("backup", self.primary, options=["-m", "64"])
-        self.made.nodes.remove(small)
-        poll(lambda: "bytes of memory" in small.status().get("session_last_end", ""), "the refusal", 20)
-        there, here = 64 << 20, 256 << 20
-        self.await_log(self.primary, small.address, str(there), str(here))
-        self.await_log(small, str(there), str(here))
-        self.assertEqual(small.status()["serves"], "nothing")
+    def check_refused_with(self, options, what, there, here):
+        other = self.made.add("backup", self.primary, options=options)
+        self.made.nodes.remove(other)
+        poll(lambda: what in other.status().get("session_last_end", ""), "the refusal", 20)
+        words = f"{what} {there} at the backup, {here} at the primary"
+        self.await_log(self.primary, other.address, words)
+        self.await_log(other, words)
+        self.assertEqual(other.status()["serves"], "nothing")
         self.check_undisturbed()
+
+    def test_a_node_with_another_memory_is_refused_and_both_are_named(self):
+        self.check_refused_with(["-m", "64"], "bytes of memory (-m)", 64 << 20, 256 << 20)
+
+    def test_a_node_with_another_largest_item_is_refused_and_both_are_named(self):
+        self.check_refused_with(["-I", "512k"], "largest item (-I)", 512 << 10, 1 << 20)
 
     def test_a_node_with_another_secret_is_refused(self):
         node = self.made.add("backup", self.primary, secret_file=self.made.new_secret("other secret"))

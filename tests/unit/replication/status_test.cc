@@ -142,5 +142,41 @@ TEST_CASE("a node shows what has become of it, by any role, and how long ago") {
   CHECK(pair.node.history().events().size() == History::kMost);
 }
 
+TEST_CASE("a memory that is not like the primary's is refused with each field that differs, and no other") {
+  constexpr Geometry kPrimary{std::uint64_t{1} << 30, 1 << 20, 2, 1 << 20};
+  const std::string begin = "its memory is not like the primary's: ";
+  const auto explain = [&](const Geometry& backup, std::size_t slots = 64) {
+    return explain_difference(kPrimary, backup, 64, slots);
+  };
+  Geometry backup = kPrimary;
+  SECTION("-m") {
+    backup.log_bytes = 4096;
+    CHECK(explain(backup) == begin + "bytes of memory (-m) 4096 at the backup, 1073741824 at the primary");
+  }
+  SECTION("-I") {
+    backup.max_item_bytes = 1024;
+    CHECK(explain(backup) == begin + "largest item (-I) 1024 at the backup, 1048576 at the primary");
+  }
+  SECTION("the size of segments") {
+    backup.segment_bytes = 65536;
+    CHECK(explain(backup) == begin + "bytes of a segment 65536 at the backup, 1048576 at the primary");
+  }
+  SECTION("the store's format") {
+    backup.format = 1;
+    CHECK(explain(backup) == begin + "store format 1 at the backup, 2 at the primary");
+  }
+  SECTION("the ring") {
+    CHECK(explain(backup, 32) == begin + "ledger places 32 at the backup, 64 at the primary");
+  }
+  SECTION("several") {
+    backup.log_bytes = 4096;
+    backup.format = 3;
+    CHECK(explain(backup, 32) == begin +
+                                     "store format 3 at the backup, 2 at the primary; "
+                                     "bytes of memory (-m) 4096 at the backup, 1073741824 at the primary; "
+                                     "ledger places 32 at the backup, 64 at the primary");
+  }
+}
+
 }  // namespace
 }  // namespace lmc::replication
