@@ -9,7 +9,7 @@ from harness.case import only_ours
 from harness.group import Group, Refused
 from harness.server import poll
 from harness.witness import Counting, Reader, Transcript
-from test_replication import GroupCase, end, write_for
+from test_replication import GroupCase, after_silence, end, write_for
 
 _TERM_MS = round(settings.seconds(500))
 _WITHIN = 60
@@ -43,8 +43,9 @@ class PartitionCase(GroupCase):
     def judge(self, counting, readers):
         for thread in (counting, *readers):
             thread.stop()
+        for thread in (counting, *readers):
+            thread.join(settings.seconds(60))
         for reader in readers:
-            reader.join(settings.seconds(60))
             self.assertIsNone(reader.stale)
             self.assertGreater(reader.answers, 0)
 
@@ -73,6 +74,7 @@ class Backups(PartitionCase):
         self.await_progress(writers)
         end(writers)
         self.judge(counting, readers)
+        self.assert_none_waited(after_silence(_TERM_MS), [*writers, counting, *readers[:2]])
         self.check(primary.server, writers)
         self.assert_equal_answers(group.nodes, writers[:1])
 
@@ -97,6 +99,7 @@ class Backups(PartitionCase):
         group.restart(other, primary)
         group.await_in_sync(within=_WITHIN)
         end(writers)
+        self.assert_none_waited(after_silence(_TERM_MS), writers)
         self.check(primary.server, writers)
         self.assert_equal_answers(group.nodes, writers[:1])
 

@@ -18,6 +18,16 @@ _WRITERS = 4
 _OPTIONS = ("-m", 256, "-t", 2)
 
 
+def after_end():
+    """How long clients may wait when a backup's process ends, or one joins, in seconds: what takes milliseconds, on a busy machine."""
+    return settings.seconds(1.3)
+
+
+def after_silence(term_ms):
+    """How long clients may wait when a backup falls silent: its lease, and as long again until it is dropped without its consent."""
+    return 2.5 * term_ms / 1000 + settings.seconds(1)
+
+
 def write_for(seconds, server, seeds, sizes=(10, 100, 1000, 10_000)):
     writers = [Writer(server, seed, value_bytes=sizes) for seed in seeds]
     for writer in writers:
@@ -42,6 +52,10 @@ class GroupCase(unittest.TestCase):
     def await_progress(self, writers, within=60):
         before = [writer.operations for writer in writers]
         poll(lambda: all(writer.operations > then for writer, then in zip(writers, before)), "writes go on", within)
+
+    def assert_none_waited(self, seconds, clients):
+        """None of the connections, or of the writers, ever waited longer for an answer. Called when the writers have ended."""
+        self.assertLess(max(client.longest_wait for client in clients), seconds, "the longest gap between answers")
 
     def check(self, server, writers):
         for writer in writers:
@@ -108,7 +122,7 @@ class Replication(GroupCase):
             self.assert_equal_answers([backup, again], writers[:1])
 
     def test_kill_a_backup_under_load_and_bring_it_back(self):
-        group = self.group()
+        group = self.group(options=["--replication-timeout", str(round(settings.seconds(5000)))])  # nobody waits for that
         primary, one, other = group.nodes
         writers = write_for(0.5, primary.server, range(_WRITERS))
         one.server.kill()
@@ -120,11 +134,13 @@ class Replication(GroupCase):
         group.add("backup", primary, listen=one.address)
         group.await_in_sync()
         end(writers)
+        self.assert_none_waited(after_end(), writers)
         self.check(primary.server, writers)
         self.assert_equal_answers(group.nodes, writers[:1])
 
     def test_a_stopped_backup_leaves_and_comes_back(self):
-        group = self.group(options=["--replication-timeout", "400"])
+        term_ms = round(settings.seconds(300))  # so short that who goes by the default instead waits too long
+        group = self.group(options=["--replication-timeout", str(term_ms)])
         primary, one, other = group.nodes
         writers = write_for(0.3, primary.server, range(_WRITERS))
         os.kill(one.server.pid, signal.SIGSTOP)
@@ -137,6 +153,7 @@ class Replication(GroupCase):
             os.kill(one.server.pid, signal.SIGCONT)
         group.await_in_sync()
         end(writers)
+        self.assert_none_waited(after_silence(term_ms), writers)
         self.check(primary.server, writers)
         self.assert_equal_answers(group.nodes, writers[:1])
 
@@ -172,6 +189,7 @@ class Replication(GroupCase):
         group.await_in_sync(within=60)
         time.sleep(settings.seconds(0.3))
         end(writers)
+        self.assert_none_waited(after_end(), writers)
         for writer in writers:
             self.assertIsNone(writer.wrong)
         self.assert_equal_answers(group.nodes, writers[:1])

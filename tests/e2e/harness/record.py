@@ -34,6 +34,11 @@ class Writer(threading.Thread):
     def attach(self, server):
         self._connection = server.connect(60)
 
+    @property
+    def longest_wait(self):
+        """The longest gap between two answers so far, in seconds; of the latest connection."""
+        return self._connection.longest_wait
+
     def successor(self, server):
         """A writer that goes on where this one was cut off, once the server's state has been settled()."""
         heir = Writer(server, self.number, 0, self._sizes)

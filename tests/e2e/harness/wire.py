@@ -12,10 +12,15 @@ class Timeout(Exception):
 
 
 class Connection:
-    """A TCP or unix-socket connection. Every wait is bounded; what was read but not consumed is in `buffer`."""
+    """A TCP or unix-socket connection. Every wait is bounded; what was read but not consumed is in `buffer`.
+
+    `longest_wait`, in seconds: the longest that the server let a read or a write of it wait. Who reads only what it has asked
+    for has there the longest gap between two answers.
+    """
 
     def __init__(self, address, within=10):
         self.within = within
+        self.longest_wait = 0.0
         if isinstance(address, (str, bytes)):
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.socket.settimeout(settings.seconds(within))
@@ -39,7 +44,11 @@ class Connection:
         self.close()
 
     def send(self, data):
-        self.socket.sendall(data)
+        began = time.monotonic()
+        try:
+            self.socket.sendall(data)
+        finally:
+            self._waited_since(began)
 
     def reset(self):
         """Closes with RST, as a client that crashed behind a firewall does."""
@@ -48,14 +57,20 @@ class Connection:
 
     def _receive(self):
         """Reads what is there into the buffer, waiting up to the deadline. False: the server closed."""
+        began = time.monotonic()
         try:
             data = self.socket.recv(1 << 20)
         except TimeoutError:
             raise Timeout(f"no answer within {settings.seconds(self.within):g} s; so far: {bytes(self.buffer[-2000:])!r}") from None
         except ConnectionResetError:
             return False
+        finally:
+            self._waited_since(began)
         self.buffer += data
         return bool(data)
+
+    def _waited_since(self, began):
+        self.longest_wait = max(self.longest_wait, time.monotonic() - began)
 
     def read_exactly(self, count):
         while len(self.buffer) < count:

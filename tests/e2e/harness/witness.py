@@ -9,12 +9,16 @@ _FRESH = b"fresh"
 
 
 class Counting(threading.Thread):
-    """Sets one key to growing numbers at a node; `acknowledged` is the last that was. Goes on at `server` when it is cut off."""
+    """Sets one key to growing numbers at a node; `acknowledged` is the last that was. Goes on at `server` when it is cut off.
+
+    `longest_wait`, once it has ended: the longest gap between two answers on one connection, in seconds.
+    """
 
     def __init__(self, server):
         super().__init__(daemon=True)
         self.server = server
         self.acknowledged = 0
+        self.longest_wait = 0.0
         self._ending = threading.Event()
 
     def stop(self):
@@ -25,25 +29,28 @@ class Counting(threading.Thread):
         while not self._ending.is_set():
             try:
                 with self.server.connect(60) as connection:
-                    while not self._ending.is_set():
-                        number += 1
-                        if connection.set(_FRESH, b"%d" % number) == b"STORED\r\n":
-                            self.acknowledged = number
+                    try:
+                        while not self._ending.is_set():
+                            number += 1
+                            if connection.set(_FRESH, b"%d" % number) == b"STORED\r\n":
+                                self.acknowledged = number
+                    finally:
+                        self.longest_wait = max(self.longest_wait, connection.longest_wait)
             except (OSError, EOFError):
                 time.sleep(0.01)
 
 
 class Reader(threading.Thread):
-    """Asks one node all the time. `stale` is the first answer that was too old."""
+    """Asks one node all the time. `stale` is the first answer that was too old; `longest_wait` as of Counting."""
 
     def __init__(self, server, counting):
         super().__init__(daemon=True)
         self.answers = 0
         self.stale = None
+        self.longest_wait = 0.0
         self._server = server
         self._counting = counting
         self._ending = threading.Event()
-        self._connection = None
 
     def stop(self):
         self._ending.set()
@@ -52,8 +59,11 @@ class Reader(threading.Thread):
         while not self._ending.is_set():
             try:
                 with self._server.connect(60) as connection:
-                    while not self._ending.is_set():
-                        self._ask(connection)
+                    try:
+                        while not self._ending.is_set():
+                            self._ask(connection)
+                    finally:
+                        self.longest_wait = max(self.longest_wait, connection.longest_wait)
             except (OSError, EOFError):
                 time.sleep(0.01)  # it does not serve at this time
 
