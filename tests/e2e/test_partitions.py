@@ -9,9 +9,10 @@ from harness.case import only_ours
 from harness.group import Group, Refused
 from harness.server import poll
 from harness.witness import Counting, Reader, Transcript
-from test_replication import GroupCase, after_silence, end, write_for
+from test_replication import GroupCase, after_silence, chronicle_for, end, write_for
 
 _TERM_MS = round(settings.seconds(500))
+_LONG_TERM_MS = 5 * _TERM_MS  # for what must happen before the group goes on without those cut off
 _WITHIN = 60
 
 
@@ -291,6 +292,50 @@ class Primaries(PartitionCase):
                     value = int(connection.get(b"client%d" % number).rstrip(b"+"))
                     self.assertGreaterEqual(value, transcript.last_answered())
                     self.assertLessEqual(value, transcript.rounds)
+
+    def test_with_ack_one_who_has_less_of_the_log_is_not_promoted(self):
+        group = self.group(options=["--ack", "one"], term_ms=_LONG_TERM_MS)
+        primary, one, other = group.nodes
+        writers = write_for(0.3, primary.server, range(2))
+        self.network.cut(0, 1)
+        for _ in range(3):
+            self.await_progress(writers)  # what the other has is enough
+        self.network.cut(0, 2)
+        time.sleep(settings.seconds(0.1))
+        before = [writer.operations for writer in writers]
+        time.sleep(settings.seconds(0.3))
+        self.assertEqual([writer.operations for writer in writers], before, "acknowledged what no backup has")
+        primary.server.kill()
+        end(writers)
+        with self.assertRaisesRegex(Refused, f"{other.address} has more of the log .*: promote that one, or force"):
+            one.ctl("promote")
+        self.assertIn("primary of epoch", other.ctl("promote"))
+        group.await_in_sync(other, [one], within=_WITHIN)
+        for node in (one, other):
+            self.check(node.server, writers)
+        self.assert_equal_answers([one, other], writers[:1])
+
+    def test_with_ack_none_what_no_backup_had_is_lost_and_nothing_before_it(self):
+        group = self.group(options=["--ack", "none"], term_ms=_LONG_TERM_MS)
+        primary, one, other = group.nodes
+        chronicles = chronicle_for(0.3, primary.server, range(2))
+        before = [chronicle.operations for chronicle in chronicles]
+        for chronicle, count in zip(chronicles, before):
+            for node in (one, other):
+                poll(lambda: chronicle.kept(node.server) >= count, "the backups have what was acknowledged")
+        self.network.cut(0, 1)
+        self.network.cut(0, 2)
+        self.await_progress(chronicles)  # whoever has it
+        self.await_progress(chronicles)
+        primary.server.kill()
+        end(chronicles)
+        leads, follows = self.promote_who_has_most(one, other)
+        group.await_in_sync(leads, [follows], within=_WITHIN)
+        for chronicle, count in zip(chronicles, before):
+            kept = chronicle.kept(leads.server)
+            self.assertGreaterEqual(kept, count)
+            self.assertLess(kept, chronicle.operations)
+            self.assertEqual(chronicle.kept(follows.server), kept)
 
     def test_a_primary_that_vanishes_without_a_word_is_replaced(self):
         group = self.group()

@@ -11,7 +11,7 @@ import unittest
 from harness import settings
 from harness.case import only_ours
 from harness.group import Group, Refused
-from harness.record import Restarted, Writer
+from harness.record import Chronicle, Restarted, Writer
 from harness.server import ServerFailed, Server, poll
 
 _WRITERS = 4
@@ -29,7 +29,14 @@ def after_silence(term_ms):
 
 
 def write_for(seconds, server, seeds, sizes=(10, 100, 1000, 10_000)):
-    writers = [Writer(server, seed, value_bytes=sizes) for seed in seeds]
+    return _run_for(seconds, [Writer(server, seed, value_bytes=sizes) for seed in seeds])
+
+
+def chronicle_for(seconds, server, numbers):
+    return _run_for(seconds, [Chronicle(server, number) for number in numbers])
+
+
+def _run_for(seconds, writers):
     for writer in writers:
         writer.start()
     time.sleep(settings.seconds(seconds))
@@ -52,6 +59,16 @@ class GroupCase(unittest.TestCase):
     def await_progress(self, writers, within=60):
         before = [writer.operations for writer in writers]
         poll(lambda: all(writer.operations > then for writer, then in zip(writers, before)), "writes go on", within)
+
+    def promote_who_has_most(self, one, other):
+        """What a person does whose primary is dead and who has not --ack=all. Returns the new primary and its backup."""
+        try:
+            self.assertIn("primary of epoch", one.ctl("promote"))
+            return one, other
+        except Refused as refused:
+            self.assertIn(f"{other.address} has more of the log", str(refused))
+        self.assertIn("primary of epoch", other.ctl("promote"))
+        return other, one
 
     def assert_none_waited(self, seconds, clients):
         """None of the connections, or of the writers, ever waited longer for an answer. Called when the writers have ended."""
@@ -101,6 +118,30 @@ class Replication(GroupCase):
                 self.check(one.server, writers)
                 self.assert_equal_answers([one, other], writers[:1])
                 group.stop()
+
+    def test_with_ack_one_who_has_most_has_all_that_was_acknowledged(self):
+        group = self.group(options=["--ack", "one"])
+        writers = write_for(0.7, group.primary.server, range(_WRITERS))
+        group.primary.server.kill()
+        end(writers)
+        leads, follows = self.promote_who_has_most(*group.nodes[1:])
+        group.await_in_sync(leads, [follows])
+        self.check(leads.server, writers)
+        self.assert_equal_answers([leads, follows], writers[:1])
+
+    def test_with_ack_none_only_the_last_that_was_acknowledged_may_be_lost(self):
+        group = self.group(options=["--ack", "none"])
+        chronicles = chronicle_for(2, group.primary.server, range(2))
+        killed_at = time.monotonic()
+        group.primary.server.kill()
+        end(chronicles)
+        leads, follows = self.promote_who_has_most(*group.nodes[1:])
+        group.await_in_sync(leads, [follows])
+        for chronicle in chronicles:
+            kept = chronicle.kept(leads.server)
+            # It is milliseconds; a second is for a busy machine.
+            self.assertGreaterEqual(kept, chronicle.acknowledged_before(killed_at - settings.seconds(1)))
+            self.assertEqual(chronicle.kept(follows.server), kept)
 
     def test_a_primary_that_is_started_again_does_not_begin_anew(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -5,8 +5,10 @@ connection broke. After a restart a key may be in the acknowledged state, or in 
 their way; in no other. A state is the value, or None for deleted.
 """
 
+import bisect
 import random
 import threading
+import time
 from collections import deque
 
 _PIPELINES = [1, 1, 5, 30]
@@ -134,6 +136,61 @@ class Writer(threading.Thread):
             return (key, b"set %s 0 0 1\r\n0\r\n" % key, lambda state: b"0", lambda state, answer: answer == b"STORED\r\n")
         return (key, b"incr %s 1\r\n" % key, lambda state: None if state is None else b"%d" % (int(state) + 1),
                 lambda state, answer: answer[:1].isdigit() or answer == b"NOT_FOUND\r\n")
+
+
+class Chronicle(threading.Thread):
+    """Sets one new key after the other until the server goes away or stop() is called.
+
+    For groups that may lose what was acknowledged last: what is left must be the beginning, without a hole.
+    """
+
+    _AT_ONCE = 20
+
+    def __init__(self, server, number):
+        super().__init__(daemon=True)
+        self.acknowledged_at = []  # by time.monotonic(), one for each key that was
+        self.sent = 0
+        self._prefix = b"chronicle%d-" % number
+        self._ending = threading.Event()
+        self._connection = server.connect(60)
+
+    @property
+    def operations(self):
+        return len(self.acknowledged_at)
+
+    def stop(self):
+        self._ending.set()
+
+    def run(self):
+        try:
+            while not self._ending.is_set():
+                self.sent += self._AT_ONCE
+                self._connection.send(b"".join(self._request(number) for number in range(self.sent - self._AT_ONCE, self.sent)))
+                for _ in range(self._AT_ONCE):
+                    assert self._connection.read_line() == b"STORED\r\n"
+                    self.acknowledged_at.append(time.monotonic())
+        except (OSError, EOFError):
+            pass  # the server went away
+        finally:
+            self._connection.close()
+
+    def acknowledged_before(self, moment):
+        return bisect.bisect_left(self.acknowledged_at, moment)
+
+    def kept(self, server):
+        """How many of its keys a server holds: the first so many, or it fails. Asked for from the last on, as more may come meanwhile."""
+        held = set()
+        with server.connect(60) as connection:
+            for last in range(self.sent - 1, -1, -100):
+                keys = b" ".join(self._prefix + b"%d" % number for number in range(last, max(last - 100, -1), -1))
+                words = connection.ask_until(b"get %s\r\n" % keys).split(b"\r\n")[:-2]
+                held.update(int(value) for value in words[1::2])
+        assert held == set(range(len(held))), f"{len(held)} keys are there, but {min(set(range(self.sent)) - held)} is not"
+        return len(held)
+
+    def _request(self, number):
+        value = b"%d" % number
+        return b"set %s%s 0 0 %d\r\n%s\r\n" % (self._prefix, value, len(value), value)
 
 
 class Restarted:
