@@ -108,15 +108,55 @@ class Backups(PartitionCase):
         group = self.group(backups=0, options=["-m", "24"])
         self.network.slow(0, 1, megabytes=6)
         writers = write_for(0.3, group.primary.server, range(4), (20_000, 50_000))
-        group.add("backup", group.primary)
+        backup = group.add("backup", group.primary)
+        copying = self.watch_copy(group.primary, backup)
         group.await_in_sync(within=_WITHIN)
         self.network.heal()
         end(writers)
         for writer in writers:
             self.assertIsNone(writer.wrong)
         self.assert_equal_answers(group.nodes, writers[:1])
+        self.assert_the_copy_was_seen(copying, group.primary, backup)
         if not settings.sanitized():  # there the link is the faster
             self.assertIn("does not gain on the writes", group.primary.server.log())
+
+    def watch_copy(self, primary, backup):
+        """What a backup that joins says of its copy, each time that it says something else."""
+        seen = []
+
+        def over():
+            status = backup.status()
+            copy = {name: int(status.get(f"copy_{name}", "0"))
+                    for name in ("received_bytes", "left_bytes", "bytes_per_second", "seconds_left")}
+            if not seen or copy["received_bytes"] != seen[-1]["received_bytes"]:
+                seen.append(copy)
+            return primary.status()["in_sync"] == backup.address
+
+        poll(backup.serves, "it answers", _WITHIN)  # a process listens to nodes a moment after it listens to clients
+        poll(over, "the backup in sync", _WITHIN)
+        return seen
+
+    def assert_the_copy_was_seen(self, copying, primary, backup):
+        """In bytes, with the rate and the time left: in both nodes' status, and in the backup's log."""
+        log = backup.server.log()
+        if log.count("copies its log") == 1:  # else its session was lost, and it began anew
+            received = [copy["received_bytes"] for copy in copying]
+            self.assertEqual(received, sorted(received))
+        end = backup.status()
+        self.assertEqual((end["copy_left_bytes"], end["copy_seconds_left"]), ("0", "0"))
+        with primary.server.connect(60) as connection:
+            stats = connection.stats(b"replication")
+        self.assertEqual(stats[f"backup:{backup.address}:copy_sent_bytes"], end["copy_received_bytes"])
+        self.assertEqual(stats[f"backup:{backup.address}:copy_left_bytes"], "0")
+        self.assertRegex(log, rf"copy of {primary.address}: has its [0-9.]+ MB, at [0-9.]+ MB/s; indexes them")
+        if settings.sanitized():  # the copy may be small, and there in a moment
+            return
+        half_way = [copy for copy in copying if copy["received_bytes"] and copy["left_bytes"]]
+        self.assertGreater(len(half_way), 1)
+        for copy in half_way:
+            self.assertGreater(copy["bytes_per_second"], 0)
+            self.assertAlmostEqual(copy["seconds_left"], copy["left_bytes"] / copy["bytes_per_second"], delta=1)
+        self.assertRegex(log, rf"copy of {primary.address}: has [0-9.]+ MB, lacks [0-9.]+ MB; [0-9.]+ MB/s, [0-9]+ s left")
 
     def test_links_that_break_again_and_again_lose_nothing(self):
         group = self.group()
