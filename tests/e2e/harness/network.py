@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 _INSIDE = "LMC_OWN_NETWORK"
+_SKIPPED = 77  # as automake and ctest have it
 _NODES = 3
 
 
@@ -21,16 +22,20 @@ def available():
 
 
 def enter():
-    """Does not return where namespaces can be made; else the tests that need them are skipped."""
+    """Returns in the namespaces, once there are some. Where none can be made it says why, and ends as skipped."""
     if _INSIDE in os.environ:
         return
     own = ["unshare", "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--user", "--map-root-user"])
     try:
-        possible = subprocess.run([*own, "sh", "-c", "nft list tables && ip link set lo up"], capture_output=True, check=False)
-    except OSError:
-        return
-    if possible.returncode == 0:
-        os.execvpe(own[0], [*own, sys.executable, "-B", *sys.argv], dict(os.environ, **{_INSIDE: "yes"}))
+        possible = subprocess.run([*own, "sh", "-c", "nft list tables && ip link set lo up"], capture_output=True, text=True,
+                                  check=False)
+        why = possible.stderr.strip()
+        if possible.returncode == 0:
+            os.execvpe(own[0], [*own, sys.executable, "-B", *sys.argv], dict(os.environ, **{_INSIDE: "yes"}))
+    except OSError as error:
+        why = str(error)
+    print(f"SKIPPED: no network namespaces, or no nftables, for this user here: {why}")
+    sys.exit(_SKIPPED)
 
 
 class Network:
