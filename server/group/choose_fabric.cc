@@ -29,9 +29,7 @@ std::unique_ptr<replication::Fabric> make_verbs(Reactor& reactor, const GroupOpt
   verbs.type_of_service = static_cast<std::uint8_t>(options.type_of_service);
   verbs.connection.ack_timeout = static_cast<std::uint8_t>(options.verbs_ack_timeout);
   verbs.connection.retries = static_cast<std::uint8_t>(options.verbs_retries);
-  return std::make_unique<replication::VerbsFabric>(reactor, address, verbs, [say](const std::string& loss) {
-    say(loss + "; this node can have no links until it is restarted with a device");
-  });
+  return std::make_unique<replication::VerbsFabric>(reactor, address, verbs, say);
 }
 #else
 std::optional<std::string> device_for(std::string_view, std::string& why) {
@@ -49,7 +47,7 @@ std::unique_ptr<replication::Fabric> make_verbs(Reactor&, const GroupOptions&, s
 ChosenFabric::ChosenFabric(Reactor& reactor, const GroupOptions& options, std::string_view address, const Say& say) {
   if (options.fabric == "tcp") {
     why_ = "as asked for";
-    take_tcp(reactor, options);
+    take_tcp(reactor, options, say);
     return;
   }
   std::string why_not;
@@ -61,11 +59,12 @@ ChosenFabric::ChosenFabric(Reactor& reactor, const GroupOptions& options, std::s
   }
   if (options.fabric == "verbs") throw std::runtime_error("--fabric verbs: " + why_not);
   why_ = why_not;
-  take_tcp(reactor, options);
+  take_tcp(reactor, options, say);
 }
 
-void ChosenFabric::take_tcp(Reactor& reactor, const GroupOptions& options) {
-  fabric_ = std::make_unique<TcpFabric>(reactor, replication::TcpOptions{.type_of_service = options.type_of_service});
+void ChosenFabric::take_tcp(Reactor& reactor, const GroupOptions& options, const Say& say) {
+  const replication::TcpOptions tcp{.type_of_service = options.type_of_service};
+  fabric_ = std::make_unique<TcpFabric>(reactor, tcp, say);
 }
 
 void ChosenFabric::adopt(replication::Fd socket) {

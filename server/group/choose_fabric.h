@@ -16,7 +16,7 @@ namespace lmc::group {
 class ChosenFabric {
  public:
   // `address`: where the others reach this node. Throws std::runtime_error if what is asked for is not to be had.
-  // `say`: a line for the log, when it has lost its device.
+  // `say`: a line for the log, when it has lost its device, or is refused one of the options.
   ChosenFabric(replication::Reactor& reactor, const GroupOptions& options, std::string_view address,
                const std::function<void(const std::string&)>& say);
 
@@ -26,7 +26,8 @@ class ChosenFabric {
   void adopt(replication::Fd socket);
 
  private:
-  void take_tcp(replication::Reactor& reactor, const GroupOptions& options);
+  void take_tcp(replication::Reactor& reactor, const GroupOptions& options,
+                const std::function<void(const std::string&)>& say);
 
   std::unique_ptr<replication::Fabric> fabric_;
   std::string why_;

@@ -16,8 +16,10 @@ ibv_context_ops good;
 bool refuses = false;
 bool refused = false;
 unsigned posts_since = 0;
+ibv_qp* posted_to = nullptr;
 
 int post_send(ibv_qp* queue_pair, ibv_send_wr* request, ibv_send_wr** first_refused) {
+  posted_to = queue_pair;
   if (refused) ++posts_since;
   if (!refuses) return good.post_send(queue_pair, request, first_refused);
   refuses = false;
@@ -39,6 +41,7 @@ FaultyDevice::FaultyDevice(std::string_view name) : all_(rdma_get_devices(nullpt
   good = context_->ops;
   refuses = refused = false;
   posts_since = 0;
+  posted_to = nullptr;
   context_->ops.post_send = post_send;
 }
 
@@ -57,6 +60,10 @@ void FaultyDevice::refuse_next_post() {
 
 unsigned FaultyDevice::posts_after_refusal() const {
   return posts_since;
+}
+
+ibv_qp* FaultyDevice::last_posted_to() const {
+  return posted_to;
 }
 
 // Nothing is mapped where this file begins.

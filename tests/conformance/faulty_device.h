@@ -20,6 +20,8 @@ class FaultyDevice {
   [[nodiscard]] unsigned posts_after_refusal() const;
   // What it has to say of itself cannot be read any more, as when it is gone: EIO, and the descriptor stays readable.
   void fail_events();
+  // The queue pair that was posted to last.
+  [[nodiscard]] ibv_qp* last_posted_to() const;
   // No ibv_poll_cq finds anything from now on.
   void report_nothing();
 

@@ -1,5 +1,7 @@
 // What only the tcp fabric can be asked: its system calls, and what it does with a peer that says what it likes. The
 // peer is the test itself, at the other end of a socket pair.
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -220,6 +222,111 @@ TEST_CASE("tcp: a hello that is not the one waited for is not answered, and take
   REQUIRE(late.say(hello(1)));
   CHECK(reactor.run_until([&] { return late.ended(); }));
   CHECK(observed.calls() == 1);
+}
+
+// A socket that listens on a loopback address, at any port.
+class Listening {
+ public:
+  explicit Listening(int family) : family_(family), socket_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(address_);
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(address_);
+    address_.ss_family = static_cast<sa_family_t>(family);
+    if (family == AF_INET)
+      v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    else
+      v6.sin6_addr = IN6ADDR_LOOPBACK_INIT;
+    socklen_t size = sizeof address_;
+    works_ = ::bind(socket_.get(), at(), size) == 0 && ::listen(socket_.get(), 4) == 0 &&
+             ::getsockname(socket_.get(), at(), &size) == 0;
+    port_ = ntohs(family == AF_INET ? v4.sin_port : v6.sin6_port);
+  }
+  [[nodiscard]] bool works() const { return works_; }
+  [[nodiscard]] std::string name() const {
+    return (family_ == AF_INET ? "127.0.0.1:" : "[::1]:") + std::to_string(port_);
+  }
+  Fd connect() {
+    Fd socket(::socket(family_, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(socket.get(), at(), sizeof address_) == 0);
+    return socket;
+  }
+  Fd accept() { return Fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
+
+ private:
+  sockaddr* at() { return reinterpret_cast<sockaddr*>(&address_); }
+
+  int family_;
+  sockaddr_storage address_{};
+  Fd socket_;
+  std::uint16_t port_ = 0;
+  bool works_ = false;
+};
+
+std::string name_of(int socket, int (*ask)(int, sockaddr*, socklen_t*)) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (ask(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) return {};
+  return {reinterpret_cast<const char*>(&name), size};
+}
+
+// Of this process, the socket at the other end of `peer`.
+int other_end_of(int peer) {
+  const std::string ours = name_of(peer, ::getsockname);
+  const std::string theirs = name_of(peer, ::getpeername);
+  for (int fd = 0; fd < 1024; ++fd)
+    if (name_of(fd, ::getsockname) == theirs && name_of(fd, ::getpeername) == ours) return fd;
+  return -1;
+}
+
+void check_type_of_service(int socket, int family, int expected) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  CHECK(::getsockopt(socket, IPPROTO_IP, IP_TOS, &value, &size) == 0);
+  CHECK(value == expected);
+  if (family == AF_INET) return;
+  CHECK(::getsockopt(socket, IPPROTO_IPV6, IPV6_TCLASS, &value, &size) == 0);
+  CHECK(value == expected);
+}
+
+TEST_CASE("tcp: both ends of a link have the type of service that was asked for") {
+  const int family = GENERATE(AF_INET, AF_INET6);
+  Listening listening(family);
+  if (!listening.works()) {
+    WARN("no IPv6 here");
+    return;
+  }
+  PollReactor reactor;
+  std::vector<std::string> said;
+  TcpFabric fabric(reactor, {.type_of_service = 0x68}, [&](const std::string& line) { said.push_back(line); });
+  Observed observed;
+  const auto connecting = fabric.connect(listening.name(), {ticket_of(1), Traffic::kForeground, {}}, observed);
+  const Fd met = listening.accept();
+  check_type_of_service(other_end_of(met.get()), family, 0x68);
+
+  const auto accepting = fabric.accept({ticket_of(2), Traffic::kForeground, {}}, observed);
+  const Fd peer = listening.connect();
+  fabric.adopt(listening.accept());
+  REQUIRE(::send(peer.get(), hello(2).data(), hello(2).size(), MSG_NOSIGNAL) == static_cast<ssize_t>(hello(2).size()));
+  REQUIRE(reactor.run_until([&] { return observed.ups == 1; }));
+  check_type_of_service(other_end_of(peer.get()), family, 0x68);
+  CHECK(said.empty());
+}
+
+TEST_CASE("tcp: an option that the kernel does not take is said once, with its reason, and the link goes on") {
+  PollReactor reactor;
+  std::vector<std::string> said;
+  TcpFabric fabric(reactor, {.type_of_service = 0x68}, [&](const std::string& line) { said.push_back(line); });
+  Observed observed;
+  std::vector<std::unique_ptr<replication::Link>> links;
+  for (std::uint8_t number = 1; number <= 2; ++number) {
+    links.push_back(fabric.accept({ticket_of(number), Traffic::kForeground, {}}, observed));
+    RawPeer peer(fabric);  // at a local socket, which knows nothing of IP
+    REQUIRE(peer.say(hello(number)));
+    REQUIRE(reactor.run_until([&] { return observed.ups == number; }));
+  }
+  REQUIRE(said.size() == 3);
+  CHECK(said[2] ==
+        "cannot set IP_TOS (--replication-tos) of the data links' sockets: Operation not supported; they go on "
+        "without");
 }
 
 TEST_CASE("tcp: sockets that say nothing are few, and not kept") {

@@ -143,6 +143,34 @@ TEST_CASE("verbs: a writer whose packets are lost is told when its retries are o
   CHECK(bench.sender.cause == "the other end does not answer");
 }
 
+TEST_CASE("verbs: a queue pair has the retries, the timeout and the type of service that were asked for") {
+  Bench bench;
+  std::vector<std::string> said;
+  const auto say = [&](const std::string& line) { said.push_back(line); };
+  const replication::VerbsOptions options{.type_of_service = 0x68, .connection = {.ack_timeout = 15, .retries = 5}};
+  VerbsFabric accepting(bench.reactor, "10.77.0.1:0", options, say);
+  VerbsFabric connecting(bench.reactor, "10.77.0.2:0", options, say);
+  accepting.prepare(Memory::bytes_of(bench.memory.log));
+  accepting.prepare(Memory::bytes_of(bench.memory.ledger));
+  accepting.prepare(Memory::bytes_of(bench.memory.progress));
+  connecting.prepare({bench.source.data(), bench.source.size()});
+  const auto to = accepting.accept({ticket_of(1), Traffic::kForeground, bench.memory.exposed()}, bench.receiver);
+  const auto from = connecting.connect("10.77.0.1:" + std::to_string(accepting.port()),
+                                       {ticket_of(1), Traffic::kForeground, {}}, bench.sender);
+  REQUIRE(bench.reactor.run_until([&] { return bench.receiver.ups == 1 && bench.sender.ups == 1; }));
+  const FaultyDevice device("rxe2");
+  const Write write{Region::kLog, 0, bench.piece(1, 8)};
+  from->post({&write, 1});
+  REQUIRE(device.last_posted_to() != nullptr);
+  ibv_qp_attr is{};
+  ibv_qp_init_attr was_made{};
+  REQUIRE(ibv_query_qp(device.last_posted_to(), &is, IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_AV, &was_made) == 0);
+  CHECK(is.retry_cnt == 5);
+  CHECK(is.timeout == 15);
+  CHECK(is.ah_attr.grh.traffic_class == 0x68);
+  CHECK(said.empty());
+}
+
 TEST_CASE("verbs: which device carries an address") {
   Bench bench;
   std::string why;
@@ -193,9 +221,9 @@ struct Leaving {
   }
   // Whatever it was that took the device.
   void check() {
-    REQUIRE(bench.reactor.run_until([&] { return lost.size() == 1 && up.downs == 1 && waiting.downs == 1; }));
-    CHECK(lost[0].find("the RDMA device rxe3 is gone: ") == 0);
-    CHECK(waiting.cause == lost[0]);
+    REQUIRE(bench.reactor.run_until([&] { return said.size() == 1 && up.downs == 1 && waiting.downs == 1; }));
+    CHECK(waiting.cause.find("the RDMA device rxe3 is gone: ") == 0);
+    CHECK(said[0] == waiting.cause + "; this node can have no links until it is restarted with a device");
     if (bench.sender.downs == 0) peer->post({&write, 1});
     REQUIRE(bench.reactor.run_until([&] { return bench.sender.downs == 1; }));
     Observed late;
@@ -205,18 +233,18 @@ struct Leaving {
     CHECK(late.downs + later.downs == 0);
     reactor.looks = 0;
     REQUIRE(bench.reactor.run_until([&] { return late.downs == 1 && later.downs == 1; }));
-    CHECK(late.cause == lost[0]);
-    CHECK(later.cause == lost[0]);
+    CHECK(late.cause == waiting.cause);
+    CHECK(later.cause == waiting.cause);
     bench.reactor.run_for(std::chrono::milliseconds(50));
     CHECK(reactor.looks == 0);
-    CHECK(lost.size() == 1);
+    CHECK(said.size() == 1);
   }
 
   Bench bench;
   Counting reactor{bench.reactor};
   Memory memory;
-  std::vector<std::string> lost;
-  VerbsFabric fabric{reactor, "10.77.0.3:0", {}, [this](const std::string& loss) { lost.push_back(loss); }};
+  std::vector<std::string> said;
+  VerbsFabric fabric{reactor, "10.77.0.3:0", {}, [this](const std::string& line) { said.push_back(line); }};
   Observed up;
   Observed waiting;
   std::string address;
@@ -238,7 +266,7 @@ TEST_CASE("verbs: the removal of a device ends its fabric's links, and nothing s
   Leaving leaving;
   REQUIRE(std::system("rdma link delete rxe3 >/dev/null 2>&1 &") == 0);
   leaving.check();
-  CHECK(leaving.lost[0] == "the RDMA device rxe3 is gone: it was removed");
+  CHECK(leaving.waiting.cause == "the RDMA device rxe3 is gone: it was removed");
 }
 
 // --- a peer that says what it likes ---

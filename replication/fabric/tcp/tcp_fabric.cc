@@ -43,7 +43,8 @@ class TcpFabric::Greeter {
   std::unique_ptr<Timer> timeout_;
 };
 
-TcpFabric::TcpFabric(Reactor& reactor, const TcpOptions& options) : reactor_(reactor), options_(options) {}
+TcpFabric::TcpFabric(Reactor& reactor, const TcpOptions& options, SayOnce::Say say)
+    : reactor_(reactor), options_(options), say_(std::move(say)) {}
 
 TcpFabric::~TcpFabric() = default;
 

@@ -16,6 +16,7 @@
 #include "replication/fabric/fabric.h"
 #include "replication/fabric/fd.h"
 #include "replication/fabric/reactor.h"
+#include "replication/fabric/say_once.h"
 #include "replication/fabric/waiting_links.h"
 
 namespace lmc::replication {
@@ -33,7 +34,8 @@ struct Hello;
 
 class TcpFabric final : public Fabric {
  public:
-  TcpFabric(Reactor& reactor, const TcpOptions& options = {});
+  // `say`: a line for the log, when the kernel does not take one of the options. Links go on without it.
+  TcpFabric(Reactor& reactor, const TcpOptions& options = {}, SayOnce::Say say = {});
   ~TcpFabric() override;  // after its links
 
   [[nodiscard]] std::string_view name() const override { return "tcp"; }
@@ -55,6 +57,7 @@ class TcpFabric final : public Fabric {
 
   Reactor& reactor_;
   TcpOptions options_;
+  SayOnce say_;
   FabricCounters counters_;
   WaitingLinks<TcpLink> accepting_;
   std::map<Greeter*, std::unique_ptr<Greeter>> greeters_;

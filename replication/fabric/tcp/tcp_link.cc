@@ -35,14 +35,28 @@ std::string hello_of(const LinkPlan& plan) {
   return {reinterpret_cast<const char*>(&hello), sizeof hello};
 }
 
-void set_options(int socket, const TcpOptions& options) {
-  const int on = 1;
-  (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const auto limit = static_cast<unsigned>(options.unacknowledged_limit.count());
-  (void)::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
+// A kernel that does not know one of them goes on without, and it is said.
+void set_option(int socket, int level, int option, int value, std::string_view name, SayOnce& say) {
+  if (::setsockopt(socket, level, option, &value, sizeof value) != 0)
+    say("cannot set " + std::string(name) + " of the data links' sockets: " + text_of(errno) + "; they go on without");
+}
+
+int family_of(int socket) {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof family;
+  (void)::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family;
+}
+
+void set_options(int socket, const TcpOptions& options, SayOnce& say) {
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", say);
+  const auto limit = static_cast<int>(options.unacknowledged_limit.count());
+  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, limit, "TCP_USER_TIMEOUT", say);
   if (options.type_of_service == 0) return;
-  (void)::setsockopt(socket, IPPROTO_IP, IP_TOS, &options.type_of_service, sizeof options.type_of_service);
-  (void)::setsockopt(socket, IPPROTO_IPV6, IPV6_TCLASS, &options.type_of_service, sizeof options.type_of_service);
+  // A socket of IPv6 may carry IPv4.
+  set_option(socket, IPPROTO_IP, IP_TOS, options.type_of_service, "IP_TOS (--replication-tos)", say);
+  if (family_of(socket) == AF_INET6)
+    set_option(socket, IPPROTO_IPV6, IPV6_TCLASS, options.type_of_service, "IPV6_TCLASS (--replication-tos)", say);
 }
 
 }  // namespace
@@ -63,7 +77,7 @@ void TcpLink::connect(std::string_view address) {
   std::string why;
   socket_ = begin_connect(address, why);
   if (!socket_) return fail(why);
-  set_options(socket_.get(), fabric_.options_);
+  set_options(socket_.get(), fabric_.options_, fabric_.say_);
   failure_ = "no link with " + std::string(address) + " in time";
   timer_->set(fabric_.options_.connect_timeout);
   watch_ = fabric_.reactor_.watch(socket_.get(), [this](Readiness ready) { on_ready(ready); });
@@ -72,7 +86,7 @@ void TcpLink::connect(std::string_view address) {
 
 void TcpLink::take(Fd socket) {
   socket_ = std::move(socket);
-  set_options(socket_.get(), fabric_.options_);
+  set_options(socket_.get(), fabric_.options_, fabric_.say_);
   watch_ = fabric_.reactor_.watch(socket_.get(), [this](Readiness ready) { on_ready(ready); });
   frames_.add_hello(hello_of(plan_));
   come_up();

@@ -67,10 +67,10 @@ std::optional<std::string> VerbsFabric::device_for(std::string_view address, std
   return std::nullopt;
 }
 
-VerbsFabric::VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options, Lost lost)
+VerbsFabric::VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options, SayOnce::Say say)
     : reactor_(reactor),
       options_(options),
-      lost_(std::move(lost)),
+      say_(std::move(say)),
       source_(require_address(address)),
       channel_(make_event_channel()),
       listener_(make_id(*channel_)) {
@@ -112,14 +112,19 @@ std::unique_ptr<Link> VerbsFabric::connect(std::string_view address, const LinkP
   return link;
 }
 
-// Of an id that is not connected. Devices that do not know an option go on without.
-void VerbsFabric::set_options(rdma_cm_id& id) const {
-  std::uint8_t type_of_service = options_.type_of_service;
-  if (type_of_service != 0)
-    (void)rdma_set_option(&id, RDMA_OPTION_ID, RDMA_OPTION_ID_TOS, &type_of_service, sizeof type_of_service);
-  std::uint8_t ack_timeout = options_.connection.ack_timeout;
-  if (ack_timeout != 0)
-    (void)rdma_set_option(&id, RDMA_OPTION_ID, RDMA_OPTION_ID_ACK_TIMEOUT, &ack_timeout, sizeof ack_timeout);
+// Of an id that is not connected.
+void VerbsFabric::set_options(rdma_cm_id& id) {
+  if (options_.type_of_service != 0)
+    set_option(id, RDMA_OPTION_ID_TOS, options_.type_of_service, "type of service (--replication-tos)");
+  if (options_.connection.ack_timeout != 0)
+    set_option(id, RDMA_OPTION_ID_ACK_TIMEOUT, options_.connection.ack_timeout, "timeout (--verbs-ack-timeout)");
+}
+
+// Kernels that do not know an option go on without, and it is said.
+void VerbsFabric::set_option(rdma_cm_id& id, int option, std::uint8_t value, std::string_view name) {
+  const Outcome outcome = minus_one_and_errno(rdma_set_option(&id, RDMA_OPTION_ID, option, &value, sizeof value));
+  if (outcome.failed())
+    say_(failure_text(outcome, {"set the " + std::string(name) + " of RDMA connections", "they go on without"}));
 }
 
 // The event is given back before anything is done about it, since that may be to destroy its id.
@@ -177,7 +182,7 @@ void VerbsFabric::lose(std::string_view why) {
   connection_events_.reset();
   completion_events_.reset();
   for (VerbsLink* const link : links_) link->fail(loss_);
-  if (lost_) lost_(loss_);
+  say_(loss_ + "; this node can have no links until it is restarted with a device");
 }
 
 }  // namespace lmc::replication

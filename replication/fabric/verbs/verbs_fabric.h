@@ -8,7 +8,7 @@
 // nothing listens any more until there is a new fabric.
 //
 // Threads: the reactor's, but for device_for(). Errors: the constructor and prepare() throw; afterwards everything is
-// on_down(), and `lost`.
+// on_down(), and `say`.
 // Fork: none of it survives one; make it after daemonising.
 #pragma once
 
@@ -23,6 +23,7 @@
 #include "replication/fabric/address.h"
 #include "replication/fabric/fabric.h"
 #include "replication/fabric/reactor.h"
+#include "replication/fabric/say_once.h"
 #include "replication/fabric/verbs/connection.h"
 #include "replication/fabric/verbs/device.h"
 #include "replication/fabric/verbs/handles.h"
@@ -44,10 +45,9 @@ class VerbsFabric final : public Fabric {
   // carried by none. Threads: any.
   [[nodiscard]] static std::optional<std::string> device_for(std::string_view address, std::string& why);
 
-  using Lost = std::function<void(const std::string&)>;
   // `address`: where the others reach this node, "host:port", the host an address of an RDMA device. Port 0: any.
-  // `lost`: called once at most, when the device is gone, with that and the reason, for the log.
-  VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options = {}, Lost lost = {});
+  // `say`: a line for the log, when the device is gone, or does not take one of the options.
+  VerbsFabric(Reactor& reactor, std::string_view address, const VerbsOptions& options = {}, SayOnce::Say say = {});
   ~VerbsFabric() override;  // after its links
 
   [[nodiscard]] std::string_view name() const override { return "verbs"; }
@@ -61,7 +61,8 @@ class VerbsFabric final : public Fabric {
 
  private:
   friend class VerbsLink;
-  void set_options(rdma_cm_id& id) const;
+  void set_options(rdma_cm_id& id);
+  void set_option(rdma_cm_id& id, int option, std::uint8_t value, std::string_view name);
   void on_connection_event();
   void on_request(verbs::CmId id, std::string_view private_data);
   void on_completion_events();
@@ -69,7 +70,7 @@ class VerbsFabric final : public Fabric {
 
   Reactor& reactor_;
   VerbsOptions options_;
-  Lost lost_;
+  SayOnce say_;
   std::string loss_;  // not empty: the device is gone
   FabricCounters counters_;
   SocketAddress source_;  // this node's, any port
