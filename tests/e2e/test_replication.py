@@ -482,21 +482,17 @@ class Replication(GroupCase):
 
     def test_an_idle_group_costs_next_to_nothing(self):
         group = self.group()
-        ticks = os.sysconf("SC_CLK_TCK")
+        # Under sanitizers, and in the guest, which is emulated, this only catches what spins.
+        slow = settings.sanitized() or "LMC_GUEST_ADDRESSES" in os.environ
+        most = 0.2 * settings.seconds(1) if slow else 0.02
 
         def cpu():
-            total = 0
-            for node in group.nodes:
-                with open(f"/proc/{node.server.pid}/stat") as file:
-                    fields = file.read().rsplit(")", 1)[1].split()
-                total += int(fields[11]) + int(fields[12])
-            return total / ticks
+            return sum(node.server.cpu_seconds() for node in group.nodes)
 
-        before = cpu()
-        time.sleep(5)
-        used = (cpu() - before) / 5
-        # The promise is 1 % of a core; this only catches what spins.
-        self.assertLess(used, 0.2 * settings.seconds(1), f"{used:.3f} of a core")
+        before, since = cpu(), time.monotonic()
+        time.sleep(10)  # as it is counted in hundredths of a second
+        used = (cpu() - before) / (time.monotonic() - since)
+        self.assertLessEqual(used, most, f"{used:.3f} of a core")
 
 
 @only_ours("it replicates nothing")
