@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "replication/control/line_limit.h"
 #include "replication/fabric/tcp/tcp_fabric.h"
 #if LMC_HAS_VERBS
 #include "replication/fabric/verbs/verbs_fabric.h"
@@ -64,7 +65,10 @@ ChosenFabric::ChosenFabric(Reactor& reactor, const GroupOptions& options, std::s
 
 void ChosenFabric::take_tcp(Reactor& reactor, const GroupOptions& options, const Say& say) {
   const replication::TcpOptions tcp{.type_of_service = options.type_of_service};
-  fabric_ = std::make_unique<TcpFabric>(reactor, tcp, say);
+  fabric_ = std::make_unique<TcpFabric>(
+      reactor, tcp, [&reactor, say, lines = replication::LineLimit()](const std::string& line) mutable {
+        if (const auto admitted = lines.admit(line, reactor.now())) say(*admitted);
+      });
 }
 
 void ChosenFabric::adopt(replication::Fd socket) {

@@ -16,7 +16,8 @@ namespace lmc::group {
 class ChosenFabric {
  public:
   // `address`: where the others reach this node. Throws std::runtime_error if what is asked for is not to be had.
-  // `say`: a line for the log, when it has lost its device, or is refused one of the options.
+  // `say`: a line for the log, when it has lost its device, is refused one of the options, or refuses a link of another
+  // version.
   ChosenFabric(replication::Reactor& reactor, const GroupOptions& options, std::string_view address,
                const std::function<void(const std::string&)>& say);
 

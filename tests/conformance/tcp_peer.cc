@@ -204,7 +204,7 @@ TEST_CASE("tcp: a hello that is not the one waited for is not answered, and take
   Observed observed;
   TcpFabric fabric(reactor);
   const auto link = fabric.accept({ticket_of(1), Traffic::kForeground, {}}, observed);
-  for (const std::string& said : {hello(2), hello(1, 1), hello(1, 0, 2), hello(1, 7)}) {
+  for (const std::string& said : {hello(2), hello(1, 1), hello(1, 7)}) {
     RawPeer peer(fabric);
     REQUIRE(peer.say(said));
     CHECK(reactor.run_until([&] { return peer.ended(); }));
@@ -327,6 +327,44 @@ TEST_CASE("tcp: an option that the kernel does not take is said once, with its r
   CHECK(said[2] ==
         "cannot set IP_TOS (--replication-tos) of the data links' sockets: Operation not supported; they go on "
         "without");
+}
+
+TEST_CASE("tcp: a hello of another version is told this one's, and both are named") {
+  PollReactor reactor;
+  Observed observed;
+  std::vector<std::string> lines;
+  TcpFabric fabric(reactor, {}, [&lines](const std::string& line) { lines.push_back(line); });
+  const auto link = fabric.accept({ticket_of(1), Traffic::kForeground, {}}, observed);
+  for (const std::string& said : {hello(1, 0, 2), hello(1, 0, 2) + std::string(300, 'x'), std::string("\2\0", 2)}) {
+    RawPeer peer(fabric);
+    REQUIRE(peer.say(said));
+    std::string heard;
+    CHECK(reactor.run_until([&] {
+      heard += peer.hear();
+      return peer.ended();
+    }));
+    CHECK(heard == bytes_of(Hello{kVersion, 0, 0, {}}));
+  }
+  CHECK(observed.calls() == 0);
+  REQUIRE(lines.size() == 3);
+  for (const std::string& line : lines) {
+    CHECK(line.starts_with("refused a data link from "));
+    CHECK(line.ends_with(": version 2 of data links there, 1 here"));
+  }
+}
+
+TEST_CASE("tcp: who connects names both versions, if it is answered in another one") {
+  PollReactor reactor;
+  Observed observed;
+  TcpFabric fabric(reactor);
+  Listening listening(AF_INET);
+  const auto link = fabric.connect(listening.name(), {ticket_of(1), Traffic::kForeground, {}}, observed);
+  const Fd accepted = listening.accept();
+  REQUIRE(accepted);
+  const std::string answer = bytes_of(Hello{7, 0, 0, {}});
+  REQUIRE(::send(accepted.get(), answer.data(), answer.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(answer.size()));
+  CHECK(reactor.run_until([&] { return observed.downs == 1; }));
+  CHECK(observed.cause == "version 7 of data links there, 1 here");
 }
 
 TEST_CASE("tcp: sockets that say nothing are few, and not kept") {

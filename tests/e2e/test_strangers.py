@@ -59,6 +59,16 @@ class Strangers(GroupCase):
             self.await_log(node, "control protocol version 99 there, 1 here")
         self.check_undisturbed()
 
+    def test_a_data_link_of_another_version_is_refused_and_both_are_named(self):
+        for node in self.made.nodes:
+            connection = self.connect(node)
+            connection.sendall(b"LMCDATA1" + b"\x63\0" + bytes(300))
+            answer = connection.recv(20, socket.MSG_WAITALL)
+            self.assertEqual(answer, b"\1\0" + bytes(18), "it names its own, so that the other can say so too")
+            self.await_closed(connection)
+            self.await_log(node, "version 99 of data links there, 1 here")
+        self.check_undisturbed()
+
     def test_a_node_of_another_version_is_refused_and_both_are_named(self):
         for versions, rest in (((2, 1), b"what only version 2 knows"), ((1, 9), b""), ((7, 7), bytes(200))):
             with control.Control(self.primary.address, self.made.secret_file) as stranger:

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "replication/fabric/fabric.h"
 
@@ -11,7 +12,7 @@ namespace lmc::replication::tcp {
 inline constexpr char kMagic[] = {'L', 'M', 'C', 'D', 'A', 'T', 'A', '1'};
 inline constexpr std::uint16_t kVersion = 1;
 
-// Each end's first, behind the magic of the one that connects.
+// Each end's first, behind the magic of the one that connects. Of every version's the first field is the version.
 struct Hello {
   std::uint16_t version;
   std::uint8_t traffic;
@@ -19,6 +20,10 @@ struct Hello {
   Ticket ticket;
 };
 static_assert(sizeof(Hello) == 20);
+
+[[nodiscard]] inline std::string name_versions(std::uint16_t there) {
+  return "version " + std::to_string(there) + " of data links there, " + std::to_string(kVersion) + " here";
+}
 
 // Begins every frame. Behind it `writes` descriptors, then the bytes of all of them in order. Without any it only says
 // what has landed.

@@ -5,10 +5,12 @@
 // landed is told with the next chain, or by a frame of its own when a reading pass was followed by none.
 //
 // Threads: the reactor's. Errors: opening a link reports by on_down(); a socket that does not say a known ticket in
-// time is closed.
+// time is closed. One that says another version is told this one's first, and `say` gets a line for the log, which
+// strangers may cause as often as they like.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,8 +36,9 @@ struct Hello;
 
 class TcpFabric final : public Fabric {
  public:
-  // `say`: a line for the log, when the kernel does not take one of the options. Links go on without it.
-  TcpFabric(Reactor& reactor, const TcpOptions& options = {}, SayOnce::Say say = {});
+  using Say = SayOnce::Say;
+  // `say`: a line for the log. Which option of a socket the kernel does not take is said once, and links go on without.
+  TcpFabric(Reactor& reactor, const TcpOptions& options = {}, const Say& say = {});
   ~TcpFabric() override;  // after its links
 
   [[nodiscard]] std::string_view name() const override { return "tcp"; }
@@ -57,7 +60,8 @@ class TcpFabric final : public Fabric {
 
   Reactor& reactor_;
   TcpOptions options_;
-  SayOnce say_;
+  Say say_;
+  SayOnce say_once_;
   FabricCounters counters_;
   WaitingLinks<TcpLink> accepting_;
   std::map<Greeter*, std::unique_ptr<Greeter>> greeters_;

@@ -77,7 +77,7 @@ void TcpLink::connect(std::string_view address) {
   std::string why;
   socket_ = begin_connect(address, why);
   if (!socket_) return fail(why);
-  set_options(socket_.get(), fabric_.options_, fabric_.say_);
+  set_options(socket_.get(), fabric_.options_, fabric_.say_once_);
   failure_ = "no link with " + std::string(address) + " in time";
   timer_->set(fabric_.options_.connect_timeout);
   watch_ = fabric_.reactor_.watch(socket_.get(), [this](Readiness ready) { on_ready(ready); });
@@ -86,7 +86,7 @@ void TcpLink::connect(std::string_view address) {
 
 void TcpLink::take(Fd socket) {
   socket_ = std::move(socket);
-  set_options(socket_.get(), fabric_.options_, fabric_.say_);
+  set_options(socket_.get(), fabric_.options_, fabric_.say_once_);
   watch_ = fabric_.reactor_.watch(socket_.get(), [this](Readiness ready) { on_ready(ready); });
   frames_.add_hello(hello_of(plan_));
   come_up();
@@ -121,9 +121,15 @@ void TcpLink::read_hello() {
     return report_failure();
   }
   hello_.append(bytes, static_cast<std::size_t>(got));
+  std::uint16_t version = tcp::kVersion;
+  if (hello_.size() >= sizeof version) std::memcpy(&version, hello_.data(), sizeof version);
+  if (version != tcp::kVersion) {
+    fail(tcp::name_versions(version));
+    return report_failure();
+  }
   if (hello_.size() < sizeof bytes) return;
   if (hello_ != hello_of(plan_)) {
-    fail("the other end answers for another link, or in another version");
+    fail("the other end answers for another link");
     return report_failure();
   }
   come_up();
