@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
+#include "documented.h"
 #include "hex.h"
 
 namespace lmc::replication {
@@ -61,6 +62,8 @@ TEST_CASE("the bytes of a frame are those of FORMAT.md") {
   FrameWriter writer(client_sends);
   const std::string message = std::string("\x0b\x0c\0\0\0", 5) + "fence 131072";
   CHECK(hex_of(frame_of(writer, message)) == "11000000" + hex_of(message) + "7a4a49cd13caaf4805d78a2fcd04208c");
+  FrameWriter again(client_sends);
+  CHECK(documented("FORMAT.md", "client:").ends_with(hex_of(frame_of(again, message))));
 }
 
 TEST_CASE("no bit of a frame can be altered") {

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "documented.h"
 #include "hex.h"
 
 namespace lmc::replication {
@@ -58,9 +59,13 @@ TEST_CASE("the bytes of a handshake are those of FORMAT.md") {
         "0100" + hex_of(nonce('s')) + "93cf6fa493c6d7d7bf6046a6d5f9cf0ee8ff39572d4b9435687adcda70374186");
   input = answer;
   client.feed(input);
-  CHECK(hex_of(client.take_output()) == "10d003e053594250f8daed5d5806f4e7e0362f4fb5655a658c93a8eac6564222");
+  const std::string proof = client.take_output();
+  CHECK(hex_of(proof) == "10d003e053594250f8daed5d5806f4e7e0362f4fb5655a658c93a8eac6564222");
+  CHECK(documented("FORMAT.md", "client:").starts_with(hex_of(first + answer + proof)));
   REQUIRE(client.state() == State::kDone);
   CHECK(hex_of(view_of(client.send_key())) == "9b7be39e86ad41682cdac94a4efdcb2d2ed7cb84267f004d127b2eb0388f5999");
+  CHECK(is_documented("FORMAT.md", "key of what the client sends: " + hex_of(view_of(client.send_key()))));
+  CHECK(is_documented("FORMAT.md", "key of what the server sends: " + hex_of(view_of(client.receive_key()))));
   CHECK(hex_of(view_of(client.receive_key())) == "060f12d18ca5744df910b53f6c423c1777704bb5cb5463b472f170b029c7faea");
 }
 

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "documented.h"
 #include "hex.h"
 #include "poll_reactor.h"
 
@@ -17,9 +18,11 @@ TEST_CASE("the bytes of what is forwarded, and of its answer, are those of FORMA
   CHECK(hex_of(asked) ==
         "0d0300000029000000000000000001000000001000000073"
         "6574206b2030203020310d0a780d0a");
+  CHECK(replication::documented("FORMAT.md", "Forward;") == hex_of(asked));
   CHECK(decode_message<Forward>(asked));
   const std::string answered = encode_message(Forwarded{3, 41, 0, false, 0x0a0b0c, false, "STORED\r\n"});
   CHECK(hex_of(answered) == "0e03000000290000000000000000000c0b0a0000000000000800000053544f5245440d0a");
+  CHECK(replication::documented("FORMAT.md", "Forwarded;") == hex_of(answered));
   CHECK(decode_message<Forwarded>(answered));
   CHECK_FALSE(decode_message<Forward>(answered));
 }

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "documented.h"
+
 namespace lmc::group {
 namespace {
 
@@ -48,6 +50,7 @@ TEST_CASE("the state file's bytes are those of FORMAT.md") {
   const Folder folder;
   write_state(folder.file(), kState);
   CHECK(folder.content() == kExample);
+  CHECK(replication::is_documented("FORMAT.md", kExample));
   CHECK_FALSE(std::filesystem::exists(folder.file() + ".next"));
   struct stat status {};
   REQUIRE(::stat(folder.file().c_str(), &status) == 0);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "documented.h"
 #include "hex.h"
 #include "replication/fabric/tcp/chain_decoder.h"
 #include "replication/ledger.h"
@@ -23,6 +24,8 @@ TEST_CASE("a hello's bytes are those of the README") {
   Hello hello{kVersion, static_cast<std::uint8_t>(Traffic::kForeground), 0, {}};
   for (std::size_t i = 0; i < hello.ticket.size(); ++i) hello.ticket[i] = static_cast<std::uint8_t>(0xa0 + i);
   CHECK(hex_of({reinterpret_cast<const char*>(&hello), sizeof hello}) == "01000000a0a1a2a3a4a5a6a7a8a9aaabacadaeaf");
+  CHECK(documented("fabric/tcp/README.md", "version; foreground") ==
+        hex_of({reinterpret_cast<const char*>(&hello), sizeof hello}));
   CHECK(std::string(kMagic, sizeof kMagic) == "LMCDATA1");
 }
 
@@ -43,6 +46,7 @@ TEST_CASE("a frame's bytes are those of the README, and land where they belong")
         "4c4652310200000005000000000000004000110000000000080000000000000080400000000000004000000001000000"
         "61626364656667684bd19e21020000000300000000000000010100000000000011000000400000000010000000000000"
         "000000000000000000000000000000000000000000000000");
+  CHECK(documented("fabric/tcp/README.md", "\"LFR1\"") == hex_of(bytes));
 
   std::vector<std::uint64_t> log(0x120000 / 8);
   std::vector<std::uint64_t> ring(0x8000 / 8);

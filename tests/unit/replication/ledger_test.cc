@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "documented.h"
 #include "hex.h"
 
 namespace lmc::replication {
@@ -35,13 +36,15 @@ TEST_CASE("an entry's bytes are those of FORMAT.md") {
   CHECK(hex_of(encode(entry, kEpoch, kSequence)) ==
         "29873d5c06000000030000000000000002010000000000000000000000000000"
         "000000003cd2496b0c0b0a000000000000000a0000000000000b0a0000000000");
+  CHECK(documented("FORMAT.md", "checksum; head") == hex_of(encode(entry, kEpoch, kSequence)));
   CHECK(hex_of(encode(appended(), kEpoch, {0x0101})) ==
         "4bd19e2102000000030000000000000001010000000000001100000040000000"
         "0010000000000000000000000000000000000000000000000000000000000000");
+  CHECK(documented("FORMAT.md", "checksum; appended") == hex_of(encode(appended(), kEpoch, {0x0101})));
 }
 
 TEST_CASE("every entry comes back as it went") {
-  for (unsigned kind = 1; kind <= 7; ++kind) {
+  for (unsigned kind = 1; kind <= static_cast<unsigned>(EntryKind::kWidened); ++kind) {
     const Entry entry{static_cast<EntryKind>(kind), 1, 2, 3, 4, 5, 6, {7}, {8}};
     Entry read;
     REQUIRE(read_entry(encode(entry, kEpoch, kSequence), kEpoch, kSequence, read) == EntryState::kEntry);
@@ -86,7 +89,7 @@ TEST_CASE("a single wrong bit makes an entry none") {
 
 TEST_CASE("an entry of a kind that there is not is invalid, not awaited") {
   Entry entry = appended();
-  entry.kind = static_cast<EntryKind>(9);
+  entry.kind = static_cast<EntryKind>(static_cast<unsigned>(EntryKind::kWidened) + 1);
   Entry read;
   CHECK(read_entry(encode(entry, kEpoch, kSequence), kEpoch, kSequence, read) == EntryState::kInvalid);
 }
