@@ -168,9 +168,7 @@ class Replication(GroupCase):
         writers = write_for(0.5, primary.server, range(_WRITERS))
         one.server.kill()
         poll(lambda: primary.status()["in_sync"] == other.address, "the group without the backup")
-        before = sum(writer.operations for writer in writers)
-        time.sleep(settings.seconds(0.3))
-        self.assertGreater(sum(writer.operations for writer in writers), before, "the primary goes on")
+        self.await_progress(writers)
         group.nodes.remove(one)
         group.add("backup", primary, listen=one.address)
         group.await_in_sync()
@@ -187,9 +185,7 @@ class Replication(GroupCase):
         os.kill(one.server.pid, signal.SIGSTOP)
         try:
             poll(lambda: primary.status()["in_sync"] == other.address, "the group without the stopped backup")
-            before = sum(writer.operations for writer in writers)
-            time.sleep(settings.seconds(0.3))
-            self.assertGreater(sum(writer.operations for writer in writers), before, "the primary goes on")
+            self.await_progress(writers)
         finally:
             os.kill(one.server.pid, signal.SIGCONT)
         group.await_in_sync()
@@ -441,18 +437,20 @@ class Replication(GroupCase):
         primary, backup = group.nodes
         os.kill(backup.server.pid, signal.SIGSTOP)  # what is retired from now on is not used again
         over = threading.Event()
+        unread = []  # the floods that nobody reads any more
 
         def flood():
             number = 0
             try:
                 with primary.server.connect(60) as connection:
-                    connection.socket.settimeout(0.2)
+                    connection.socket.settimeout(settings.seconds(0.2))
                     while not over.is_set():
                         number += 1
                         try:
                             connection.send(b"set flood%d 0 0 50000 noreply\r\n%s\r\n" % (number % 5000, b"v" * 50_000))
                         except TimeoutError:
-                            break  # the server reads no more: in the middle of a request, which is as good
+                            unread.append(connection)  # in the middle of a request, which is as good
+                            break
                     over.wait(settings.seconds(60))
             except OSError:
                 pass
@@ -461,7 +459,7 @@ class Replication(GroupCase):
         for thread in floods:
             thread.start()
         try:
-            time.sleep(settings.seconds(2))  # until all workers wait for room
+            poll(lambda: len(unread) == len(floods), "all workers wait for room")
             began = time.monotonic()
             primary.ctl("fence", str(int(primary.ctl("epoch")) + 100_000))
             self.assertLess(time.monotonic() - began, settings.seconds(1.5))
