@@ -85,11 +85,17 @@ class GroupCase(unittest.TestCase):
         """Every node answers the same for every key, values and CAS uniques."""
         for writer in writers:
             for key in writer.all_keys():
-                answers = set()
-                for node in nodes:
-                    with node.server.connect(20) as connection:
-                        answers.add(bytes(connection.ask_until(b"gets %s\r\n" % key)))
+                answers = self.answers_of(nodes, key)
+                if len(answers) > 1 and b"END\r\n" in answers:
+                    answers = self.answers_of(nodes, key)  # evicted between two questions, it stays away
                 self.assertEqual(len(answers), 1, f"{key}: {[answer[:60] for answer in answers]}")
+
+    def answers_of(self, nodes, key):
+        answers = set()
+        for node in nodes:
+            with node.server.connect(20) as connection:
+                answers.add(bytes(connection.ask_until(b"gets %s\r\n" % key)))
+        return answers
 
 
 @only_ours("it replicates nothing")
@@ -435,6 +441,7 @@ class Replication(GroupCase):
     def test_a_fence_does_not_wait_for_writes_that_wait_for_room(self):
         group = self.group(backups=1, options=["-m", "32", "--replication-timeout", str(round(settings.seconds(20_000)))])
         primary, backup = group.nodes
+        epoch = int(primary.ctl("epoch"))
         os.kill(backup.server.pid, signal.SIGSTOP)  # what is retired from now on is not used again
         over = threading.Event()
         unread = []  # the floods that nobody reads any more
@@ -461,8 +468,8 @@ class Replication(GroupCase):
         try:
             poll(lambda: len(unread) == len(floods), "all workers wait for room")
             began = time.monotonic()
-            primary.ctl("fence", str(int(primary.ctl("epoch")) + 100_000))
-            self.assertLess(time.monotonic() - began, settings.seconds(1.5))
+            primary.ctl("fence", str(epoch + 100_000))
+            self.assertLess(time.monotonic() - began, settings.seconds(3))
         finally:
             over.set()
             os.kill(backup.server.pid, signal.SIGCONT)
