@@ -358,24 +358,22 @@ class Primaries(PartitionCase):
     def test_with_ack_none_what_no_backup_had_is_lost_and_nothing_before_it(self):
         group = self.group(options=["--ack", "none"], term_ms=_LONG_TERM_MS)
         primary, one, other = group.nodes
-        chronicles = chronicle_for(0.3, primary.server, range(2))
-        before = [chronicle.operations for chronicle in chronicles]
-        for chronicle, count in zip(chronicles, before):
+        kept = chronicle_for(0.3, primary.server, range(2))
+        end(kept)
+        for chronicle in kept:
             for node in (one, other):
-                poll(lambda: chronicle.kept(node.server) >= count, "the backups have what was acknowledged")
+                poll(lambda: chronicle.kept(node.server) == chronicle.operations, "the backups have what was acknowledged")
         self.network.cut(0, 1)
         self.network.cut(0, 2)
-        self.await_progress(chronicles)  # whoever has it
-        self.await_progress(chronicles)
+        lost = chronicle_for(0.1, primary.server, range(2, 4))
+        self.await_progress(lost)  # whoever has it
         primary.server.kill()
-        end(chronicles)
+        end(lost)
         leads, follows = self.promote_who_has_most(one, other)
         group.await_in_sync(leads, [follows], within=_WITHIN)
-        for chronicle, count in zip(chronicles, before):
-            kept = chronicle.kept(leads.server)
-            self.assertGreaterEqual(kept, count)
-            self.assertLess(kept, chronicle.operations)
-            self.assertEqual(chronicle.kept(follows.server), kept)
+        for node in (leads, follows):
+            self.assertEqual([chronicle.kept(node.server) for chronicle in kept], [chronicle.operations for chronicle in kept])
+            self.assertEqual([chronicle.kept(node.server) for chronicle in lost], [0, 0])
 
     def test_a_primary_that_vanishes_without_a_word_is_replaced(self):
         group = self.group()

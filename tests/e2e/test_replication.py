@@ -16,6 +16,7 @@ from harness.server import ServerFailed, Server, poll
 
 _WRITERS = 4
 _OPTIONS = ("-m", 256, "-t", 2)
+_PATIENT = ("--replication-timeout", str(round(settings.seconds(3000))))  # with a backup that is behind on a busy machine
 
 
 def after_end():
@@ -126,7 +127,7 @@ class Replication(GroupCase):
                 group.stop()
 
     def test_with_ack_one_who_has_most_has_all_that_was_acknowledged(self):
-        group = self.group(options=["--ack", "one"])
+        group = self.group(options=["--ack", "one", *_PATIENT])
         writers = write_for(0.7, group.primary.server, range(_WRITERS))
         group.primary.server.kill()
         end(writers)
@@ -136,7 +137,7 @@ class Replication(GroupCase):
         self.assert_equal_answers([leads, follows], writers[:1])
 
     def test_with_ack_none_only_the_last_that_was_acknowledged_may_be_lost(self):
-        group = self.group(options=["--ack", "none"])
+        group = self.group(options=["--ack", "none", *_PATIENT])
         chronicles = chronicle_for(2, group.primary.server, range(2))
         killed_at = time.monotonic()
         group.primary.server.kill()
