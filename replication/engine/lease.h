@@ -26,6 +26,11 @@ using Duration = std::chrono::steady_clock::duration;
 [[nodiscard]] inline std::chrono::microseconds to_microseconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::microseconds>(duration);
 }
+// 0: no time has passed.
+[[nodiscard]] inline std::uint64_t per_second(std::uint64_t amount, Duration during) {
+  const auto us = to_microseconds(during).count();
+  return us <= 0 ? 0 : amount * 1'000'000 / static_cast<std::uint64_t>(us);
+}
 
 // A primary says these to its backups, which take no others: all that is reckoned with them stays in bounds.
 inline constexpr std::chrono::minutes kLongestTerm{10};

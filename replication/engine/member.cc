@@ -51,6 +51,7 @@ void Member::welcome(bool copy, bool in_sync) {
   foreground_ = around_.fabric.accept(plan, foreground_lane_);
   if (copy) {
     state_ = State::kCopying;
+    copying_since_ = around_.reactor.now();
     shipper_.hold_at({});
     welcome.bulk = around_.draw_ticket();
     bulk_ = around_.fabric.accept({welcome.bulk, Traffic::kBulk, {}}, bulk_lane_);
@@ -72,6 +73,10 @@ std::optional<Sequence> Member::readers_past() const {
   if (state_ == State::kCopying) return last_round_ ? std::optional(copied_to_.sequence) : std::nullopt;
   if (state_ == State::kLost) return std::nullopt;
   return std::max(reports_.received().readers_past, copied_to_.sequence);
+}
+
+std::uint64_t Member::copy_rate() const {
+  return state_ == State::kCopying ? per_second(landed_copy_, around_.reactor.now() - copying_since_) : 0;
 }
 
 std::uint64_t Member::may_reuse() const {

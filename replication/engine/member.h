@@ -81,6 +81,8 @@ class Member final : PeerObserver {
   // How many retired segments its copy lets the log use again now.
   [[nodiscard]] std::uint64_t may_reuse() const;
   void on_reused(std::uint64_t segments);
+  // Bytes a second, of its copy since that began; 0: no copy is under way.
+  [[nodiscard]] std::uint64_t copy_rate() const;
   // Its copy did not gain on the writes, which wait for it now.
   [[nodiscard]] bool slows_writes() const { return state_ == State::kCopying && backpressure_.on(); }
 
@@ -154,7 +156,8 @@ class Member final : PeerObserver {
   TimePoint room_held_until_;  // for the last round, with backpressure
   std::size_t bulk_in_flight_ = 0;
   std::uint64_t landed_copy_ = 0;  // bytes
-  Position copied_to_;             // where the copy goes on in the ledger, from the last round's begin on
+  TimePoint copying_since_;
+  Position copied_to_;  // where the copy goes on in the ledger, from the last round's begin on
   Head copied_head_;
   std::unique_ptr<LivingScan> scan_;
   bool living_done_ = false;

@@ -66,8 +66,7 @@ TimePoint Standby::primary_may_serve_until() const {
 }
 
 std::uint64_t Standby::copy_rate() const {
-  const auto us = to_microseconds(around_.reactor.now() - copying_since_).count();
-  return us <= 0 ? 0 : copying_.sent_bytes * 1'000'000 / static_cast<std::uint64_t>(us);
+  return per_second(copying_.sent_bytes, around_.reactor.now() - copying_since_);
 }
 
 // --- sessions ---

@@ -78,6 +78,11 @@ void add_shipping(Lines& lines, const ShipCounters& counters) {
   lines.add("waits", counters.waits);
 }
 
+void add_rate(Lines& lines, std::uint64_t rate, std::uint64_t left) {
+  lines.add("copy_bytes_per_second", rate);
+  lines.add("copy_seconds_left", rate == 0 ? 0 : left / rate);
+}
+
 void add_member(StatusLines& out, const Leader& leader, const Member& member) {
   Lines lines(out, "backup:" + member.address() + ":");
   lines.add("state", name_of(member.state()));
@@ -88,6 +93,7 @@ void add_member(StatusLines& out, const Leader& leader, const Member& member) {
   lines.add("copy_sent_bytes", copy.sent_bytes());
   lines.add("copy_left_bytes", copy.left_bytes());
   lines.add("copy_skipped_bytes", copy.skipped_bytes());
+  add_rate(lines, member.copy_rate(), copy.left_bytes());
   lines.add("copy_doorbells", copy.chains());
   lines.add("copy_slows_writes", member.slows_writes() ? "yes" : "no");
 }
@@ -136,8 +142,7 @@ void add_standby(StatusLines& out, const Node& node, const Standby& standby) {
   const Copying& copying = standby.copying();
   lines.add("copy_received_bytes", copying.sent_bytes);
   lines.add("copy_left_bytes", copying.left_bytes);
-  lines.add("copy_bytes_per_second", standby.copy_rate());
-  lines.add("copy_seconds_left", standby.copy_rate() == 0 ? 0 : copying.left_bytes / standby.copy_rate());
+  add_rate(lines, standby.copy_rate(), copying.left_bytes);
 }
 
 }  // namespace

@@ -144,6 +144,7 @@ class Backups(PartitionCase):
         with primary.server.connect(60) as connection:
             stats = connection.stats(b"replication")
         self.assertEqual(stats[f"backup:{backup.address}:copy_left_bytes"], "0")
+        self.assertEqual(stats[f"backup:{backup.address}:copy_seconds_left"], "0")
         if stats["backups_lost"] == "0":  # else it began anew
             received = [copy["received_bytes"] for copy in copying]
             self.assertEqual(received, sorted(received))

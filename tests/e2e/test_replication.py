@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -485,6 +486,30 @@ class Replication(GroupCase):
             stats = connection.ask_until(b"stats replication\r\n").decode()
         self.assertIn("STAT role primary", stats)
         self.assertIn(f"STAT backup:{group.nodes[1].address}:state in_sync", stats)
+
+    def test_a_chain_is_one_doorbell(self):
+        """For each backup a batch; and, as nothing follows while the client waits, a report that says what is committed."""
+        group = self.group()
+        primary = group.primary
+        for pipeline in (1, 10, 50):
+            before, rounds = primary.status(), settings.effort(100, at_least=20)
+            with primary.server.connect(60) as connection:
+                for _ in range(rounds):
+                    connection.send(b"".join(b"set key%d 0 0 100\r\n%s\r\n" % (n, b"v" * 100) for n in range(pipeline)))
+                    for _ in range(pipeline):
+                        self.assertEqual(connection.read_line(), b"STORED\r\n")
+            after = primary.status()
+
+            def more(suffix):
+                return sum(int(after[key]) - int(before[key]) for key in after if key.endswith(suffix))
+
+            counts = {what: more(f":{what}") for what in ("batches", "reports", "work_requests")}
+            print(f"{after['fabric']}, pipeline {pipeline}, two backups, for each set: " +
+                  ", ".join(f"{what} {count / (rounds * pipeline):.4f}" for what, count in counts.items()), file=sys.stderr)
+            self.assertEqual(more("fabric_waits"), 0)
+            self.assertEqual(more("fabric_doorbells"), counts["batches"] + counts["reports"])
+            if not settings.sanitized() and "LMC_GUEST_ADDRESSES" not in os.environ:  # there a request may be read in pieces
+                self.assertLessEqual(counts["batches"], 2.5 * rounds)
 
     def test_an_idle_group_costs_next_to_nothing(self):
         group = self.group()
