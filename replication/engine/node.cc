@@ -492,9 +492,21 @@ void Node::give_up(const AnswerTo& answer, const std::string& why) {
 
 // Note "members only". With less than --ack=all whoever has a copy is asked for more: one whose takeover came to
 // nothing is the old primary by name, and has what it had as a backup. (Who has led has no copy.)
+// What of the group's views was asked for before anybody was fenced may have been outdated when it was.
+std::optional<std::string> Node::why_dropped(const GroupView& old, const std::vector<FencedNode>& fenced) const {
+  for (const FencedNode& node : fenced) {
+    const GroupView& view = node.view;
+    if (view.epoch <= old.epoch || view.primary.empty() || view.has(settings_.address)) continue;
+    return node.address + " knows of a group without this node, " + describe_view(view) +
+           ": promote one of that, or force";
+  }
+  return std::nullopt;
+}
+
 void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced,
                      const AnswerTo& answer) {
   if (seen_ != epoch || role_ != Role::kNone) return give_up(answer, "another epoch has begun meanwhile");
+  if (const auto why = force ? std::nullopt : why_dropped(old, fenced)) return give_up(answer, *why);
   const Position own = led_to_ ? *led_to_ : applier_.position();
   GroupView next{{epoch.value + 1}, settings_.address, {}};
   std::map<std::string, Sequence> positions;
@@ -533,9 +545,10 @@ void Node::demote(AnswerTo answer) {
 Answer Node::fence(Epoch epoch) {
   const bool only_heard = epoch == seen_ && std::exchange(heard_, {}) == epoch;
   if (epoch <= seen_ && !only_heard) return refuse("has seen epoch " + std::to_string(seen_.value));
+  const GroupView known = view_;
   if (!deliberately(Bug::kForgetfulEpoch)) step_down("fenced by epoch " + std::to_string(epoch.value));
   see_without_primary(epoch);
-  return {true, describe_position(applier_.sound(), applier_.position())};
+  return {true, describe_fenced({settings_.address, applier_.sound(), applier_.position(), known})};
 }
 
 Answer Node::follow_command(Epoch epoch, const std::string& primary) {
@@ -588,8 +601,9 @@ void Node::OwnAuthority::propose(const GroupView& next, Decided done) {
   const auto answered = [this, inquiry, next, done = std::move(done)](Epoch seen) {
     inquiry->latest = std::max(inquiry->latest, seen);
     if (--inquiry->awaited != 0) return;
+    inquiry->latest = std::max(inquiry->latest, node_.seen_);  // it may have been fenced meanwhile
     if (inquiry->latest >= next.epoch) return done(false, {inquiry->latest, {}, {}});
-    node_.outside_.owner.remember(std::max(node_.seen_, next.epoch), next);
+    node_.outside_.owner.remember(next.epoch, next);
     done(true, next);
   };
   for (const std::string& address : dropped)

@@ -171,6 +171,8 @@ class Node final : LeaderOwner, StandbyOwner {
   void take_over(bool force, const GroupView& old, const GroupView& intent, const AnswerTo& answer);
   void give_up(const AnswerTo& answer, const std::string& why);
   void on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced, const AnswerTo& answer);
+  [[nodiscard]] std::optional<std::string> why_dropped(const GroupView& old,
+                                                       const std::vector<FencedNode>& fenced) const;
   void demote(AnswerTo answer);
   [[nodiscard]] Answer fence(Epoch epoch);
   [[nodiscard]] Answer follow_command(Epoch epoch, const std::string& primary);

@@ -13,13 +13,22 @@ std::string describe_position(bool has_copy, const Position& position) {
          std::to_string(position.sequence.value);
 }
 
-std::optional<FencedNode> parse_position(const std::string& text) {
+std::string describe_fenced(const FencedNode& node) {
+  return describe_position(node.has_copy, node.position) + " " + describe_view(node.view);
+}
+
+std::optional<FencedNode> parse_fenced(const std::string& text) {
   std::istringstream words(text);
   std::string what;
   FencedNode node;
   if (!(words >> what >> node.position.epoch.value >> node.position.sequence.value)) return std::nullopt;
   if (what != "copy" && what != "nothing") return std::nullopt;
   node.has_copy = what == "copy";
+  std::string rest;
+  std::getline(words, rest);
+  const std::optional<GroupView> view = parse_view(rest);
+  if (!view) return std::nullopt;
+  node.view = *view;
   return node;
 }
 
@@ -51,7 +60,7 @@ void Takeover::begin() {
 
 void Takeover::on_answer(const std::string& address, const std::optional<Answer>& answer, std::string_view why_none) {
   --awaited_;
-  std::optional<FencedNode> node = answer && answer->ok ? parse_position(answer->text) : std::nullopt;
+  std::optional<FencedNode> node = answer && answer->ok ? parse_fenced(answer->text) : std::nullopt;
   if (node) {
     node->address = address;
     if (address == old_.primary) old_primary_until_ = around_.reactor.now();

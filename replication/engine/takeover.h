@@ -26,6 +26,7 @@ struct FencedNode {
   std::string address;
   bool has_copy = false;
   Position position;
+  GroupView view;  // the group as it knew it until it was fenced
 };
 
 class Takeover {
@@ -55,6 +56,7 @@ class Takeover {
 
 // The answer to a fence, and back.
 [[nodiscard]] std::string describe_position(bool has_copy, const Position& position);
-[[nodiscard]] std::optional<FencedNode> parse_position(const std::string& text);
+[[nodiscard]] std::string describe_fenced(const FencedNode& node);
+[[nodiscard]] std::optional<FencedNode> parse_fenced(const std::string& text);
 
 }  // namespace lmc::replication

@@ -29,7 +29,7 @@ constexpr int kUsage = 64;
 
 // The answer to a fence is for whoever promotes: how far the node's copy goes.
 std::string in_words(const std::string& command, const std::string& answer) {
-  const auto node = command.starts_with("fence ") ? replication::parse_position(answer) : std::nullopt;
+  const auto node = command.starts_with("fence ") ? replication::parse_fenced(answer) : std::nullopt;
   if (!node) return answer;
   if (!node->has_copy) return "fenced; it has no copy of the log";
   return "fenced; its copy goes to entry " + std::to_string(node->position.sequence.value) + " of epoch " +

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "replication/engine/node.h"
 #include "still_world.h"
@@ -15,7 +16,8 @@ class CalmOwner final : public NodeOwner {
   void change_role(const std::function<void()>& change) override { change(); }
   void on_serving() override {}
   void on_room_wanted() override {}
-  void remember(Epoch, const GroupView&) override {}
+  void remember(Epoch seen, const GroupView& view) override { remembered = {seen, view}; }
+  std::pair<Epoch, GroupView> remembered;
 };
 
 // The node a:1.

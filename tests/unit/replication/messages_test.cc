@@ -75,7 +75,7 @@ TEST_CASE("the bytes of views, commands and answers are those of FORMAT.md") {
               "0902000100000000000e00000031302e302e302e313a3231323131010000000e00000031302e302e302e323a32313231"
               "31");
   check_bytes("Command;", Command{"fence 131072"}, "0b0c00000066656e636520313331303732");
-  check_bytes("Answer;", Answer{true, "copy 65538 258"}, "0c010e000000636f707920363535333820323538");
+  check_bytes("Answer;", Answer{true, "65538"}, "0c01050000003635353338");
 }
 
 TEST_CASE("a view in words is the one of FORMAT.md, and is read again") {

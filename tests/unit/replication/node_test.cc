@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "alone.h"
+#include "pair.h"
 
 namespace lmc::replication {
 namespace {
@@ -72,6 +72,57 @@ TEST_CASE("a primary that has heard of an epoch from a backup is still fenced by
   CHECK_FALSE(one.ask("fence " + std::to_string(later.value - 1))->ok);
   CHECK(one.ask(fence)->ok);
   CHECK_FALSE(one.ask(fence)->ok);
+}
+
+TEST_CASE("a primary that is fenced while it asks whom it drops remembers nothing of that") {
+  test::Pair one;
+  one.wire->observer->on_down("gone", true);
+  one.world.reactor.advance(200ms);
+  REQUIRE(one.asked("b:1") == "epoch");
+  const Epoch later{one.node.seen().value + kEpochsOfTerm};
+  CHECK(one.ask("fence " + std::to_string(later.value))->ok);
+  one.reply("b:1", {true, "1"});
+  one.world.reactor.advance(10ms);
+  CHECK(one.owner.remembered.first == later);
+  CHECK(one.owner.remembered.second.in_set("b:1"));
+  CHECK(one.node.seen() == later);
+  CHECK(one.node.role() == Role::kNone);
+}
+
+TEST_CASE("who is fenced says which group it knew until then") {
+  test::Pair one;
+  const Epoch epoch = one.node.seen();
+  const std::string before = one.ask("view")->text;
+  CHECK(before.find(" primary a:1 in_sync b:1") != std::string::npos);
+  const Answer fenced = one.ask("fence " + std::to_string(epoch.value + kEpochsOfTerm)).value_or(Answer{});
+  CHECK(fenced.ok);
+  const auto node = parse_fenced(fenced.text);
+  REQUIRE(node);
+  CHECK(describe_view(node->view) == before);
+}
+
+TEST_CASE("who learns from the fenced of a later group without it does not lead, unless by force") {
+  for (const bool force : {false, true}) {
+    test::Pair one;
+    const Epoch epoch = one.node.seen();
+    CHECK(one.ask("demote")->ok);
+    CHECK_FALSE(one.ask(force ? "promote force" : "promote"));
+    if (!force) {  // it asks for views first: that of then has it
+      CHECK(one.asked("b:1") == "view");
+      one.reply("b:1", {true, describe_view({epoch, "a:1", {"b:1"}})});
+    }
+    const std::string fence = one.asked("b:1");
+    CHECK(fence.find("fence ") == 0);
+    const GroupView later{{epoch.value + 1}, "b:1", {"c:1"}};
+    one.reply("b:1", {true, describe_fenced({"b:1", true, {epoch, {1}}, later})});
+    one.world.reactor.advance(5s);
+    REQUIRE(one.answer);
+    CHECK(one.answer->ok == force);
+    CHECK((one.node.role() == Role::kPrimary) == force);
+    if (force) continue;
+    const std::string why = "b:1 knows of a group without this node, " + describe_view(later);
+    CHECK(one.answer->text == why + ": promote one of that, or force");
+  }
 }
 
 TEST_CASE("while a promotion is decided no other one is begun") {

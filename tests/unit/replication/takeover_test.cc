@@ -39,7 +39,7 @@ struct Taking {
   Takeover takeover;
 };
 
-const Answer kFenced{true, "copy 65538 258"};
+const Answer kFenced{true, "copy 65538 258 epoch 65538 primary p:1 in_sync a:1,b:1,c:1"};
 
 TEST_CASE("a fence that is refused ends the takeover, when all have answered, and says by whom and why") {
   Taking taking;
@@ -65,12 +65,16 @@ TEST_CASE("a refusal is not waited for longer than others are, nor a lease for i
 }
 
 TEST_CASE("an answer to a fence that makes no sense is a refusal") {
-  Taking taking;
-  taking.answer("b:1", {true, "of course"});
-  taking.answer("c:1", kFenced);
-  taking.answer("p:1", kFenced);
-  taking.world.reactor.advance(10ms);
-  CHECK(taking.refused == "b:1 is not fenced: of course");
+  for (const std::string text :
+       {"of course", "copy 65538", "copy 65538 258", "copies 65538 258 epoch 65538 primary p:1 in_sync b:1",
+        "copy 65538 258 epoch 65538 primary p:1"}) {
+    Taking taking;
+    taking.answer("b:1", {true, text});
+    taking.answer("c:1", kFenced);
+    taking.answer("p:1", kFenced);
+    taking.world.reactor.advance(10ms);
+    CHECK(taking.refused == "b:1 is not fenced: " + text);
+  }
 }
 
 TEST_CASE("who does not answer is no refusal, and not among the fenced; what it may have been promised is waited for") {
@@ -86,6 +90,8 @@ TEST_CASE("who does not answer is no refusal, and not among the fenced; what it 
   REQUIRE(taking.fenced.size() == 1);
   CHECK(taking.fenced[0].address == "b:1");
   CHECK(taking.fenced[0].has_copy);
+  CHECK(taking.fenced[0].position == Position{{65538}, {258}});
+  CHECK(taking.fenced[0].view == kOld);
 }
 
 }  // namespace
