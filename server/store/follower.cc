@@ -307,9 +307,10 @@ void Follower::apply_delete(const RecordHeader& record, const HashedKey& key) {
 void Follower::apply_touch(const RecordHeader& record, const HashedKey& key) {
   const Index::BucketLock lock(index_, key);
   const Index::Found found = index_.find_locked(key, lock.pair());
-  if (!found) return;
-  if (arena_.record(found.slot.address()).version() > record.version()) return;
+  if (found && arena_.record(found.slot.address()).version() > record.version()) return;
+  // Also if nothing is there: the living items that are still to come have what it did.
   log_.unsettled().note(key, record.version());
+  if (!found) return;
   set_words({found.slot.address(), record.expiry(), record.access().stale, record.access().win_sent});
 }
 

@@ -264,6 +264,7 @@ TEST_CASE("what is changed in place while a copy joins is not lost") {
   join_late(original, copy);
   original.store.set_landed(original.store.told());
 
+  const Version before = original.store.summary().version;
   // Applied in vain: the copy knows no item yet.
   for (unsigned i = 0; i < 1000; ++i) {
     const std::string key = "key" + std::to_string(i);
@@ -283,6 +284,17 @@ TEST_CASE("what is changed in place while a copy joins is not lost") {
     announce_to(original, {&copy}, 1000);
   }
   CHECK(all_of(copy.cache) == all_of(original));
+
+  // What is shown of a change waits for it, though its record came before the item.
+  Version last = before;
+  copy.cache.session.begin_turn(kNow);
+  for (unsigned i = 0; i < 1000; ++i) {
+    copy.cache.session.forget_dependency();
+    REQUIRE(copy.cache.session.find(copy.cache.session.hash("key" + std::to_string(i))));
+    CHECK(copy.cache.session.dependency() > last);
+    ++last.value;
+  }
+  copy.cache.session.end_turn();
 }
 
 // Known by bytes that are no record any more.
