@@ -57,7 +57,8 @@ std::optional<std::string> Follower::begin(std::span<const AnnouncedSegment> seg
 }
 
 std::optional<std::string> Follower::set_head(const LogHead& head) {
-  if (head.version.value > kMaxVersion) return "a head of a version that no record can have";
+  if (std::max(head.version, head.flush_version).value > kMaxVersion)
+    return "a head of a version that no record can have";
   Superblock& own = arena_.head();
   if (is_later(head) || !living_.empty()) {
     if (Refusal refusal = settle()) return refusal;
@@ -81,8 +82,9 @@ bool Follower::is_prepared(const LogHead& head) const {
 std::optional<std::string> Follower::finish() {
   if (Refusal refusal = settle()) return refusal;
   Superblock& own = arena_.head();
-  if (latest_.value > own.version.load(std::memory_order_relaxed))
-    own.version.store(latest_.value, std::memory_order_release);
+  // A flush is told before all that is older than it: what is drawn next is not to be dead by it.
+  const std::uint64_t drawn = std::max(latest_.value, own.flush_version.load(std::memory_order_relaxed));
+  if (drawn > own.version.load(std::memory_order_relaxed)) own.version.store(drawn, std::memory_order_release);
   return std::nullopt;
 }
 

@@ -582,6 +582,7 @@ TEST_CASE("what cannot be true of a copy is refused") {
   }
   SECTION("a version that no record can have") {
     CHECK_FALSE(copy.take(changes, {{kMaxVersion + 1}, {}, {}}).empty());
+    CHECK_FALSE(copy.take({}, {{}, {kMaxVersion + 1}, {}}).empty());
     CHECK(copy.take({}, {{kMaxVersion}, {}, {}}).empty());
   }
   SECTION("a segment that ends within a record's word") {
@@ -637,6 +638,18 @@ TEST_CASE("nothing lives in a segment that was retired") {
   copy.add_living(item);
   CHECK(copy.take({}, head).starts_with("a living record that is no item"));
   original.session.end_turn();
+}
+
+TEST_CASE("what a copy draws is later than the flush that it was told of") {
+  Cache original(test::options_of(kMemory));
+  Copy copy(original.store, test::options_of(kMemory));
+  start(original, copy);
+  REQUIRE(copy.take({}, {{7}, {50}, {}}).empty());  // of what is between them something is not complete
+  copy.cache.store.begin_announcing([] {});
+  copy.cache.store.set_followers_past(~std::uint64_t{0});  // nobody follows: all its room is free
+  REQUIRE(copy.cache.set("key", "value") == MutateResult::kDone);
+  CHECK(copy.cache.get("key") == "value");
+  CHECK(copy.cache.cas("key") > 50);
 }
 
 TEST_CASE("what a copy draws is later than all that it was told lives") {
