@@ -33,6 +33,8 @@ enum class Bug : std::uint8_t {
   // Of the simulator's own parts, that stand for the fabric and the workers:
   kRevokeInVain,        // what was under way on a revoked link still lands
   kUncommittedAnswers,  // answers leave before what they depend on is committed
+  kAnswersKept,         // what waits for its commit at a change of role is answered when the new history is as long
+  kAnswersForgotten,    // or never, and its client is not told
 };
 
 #ifdef LMC_DELIBERATE_BUGS

@@ -99,6 +99,8 @@ const Hunt kHunts[] = {
     {"hoarded heads", Bug::kHoardedHeads, 5, run_waiting},
     {"endless batches", Bug::kEndlessBatches, 5, run_forming},
     {"uncommitted answers", Bug::kUncommittedAnswers, 500, with(kAll)},
+    {"answers kept", Bug::kAnswersKept, 300, with(kAllHasty)},
+    {"answers forgotten", Bug::kAnswersForgotten, 100, with(kAll)},
 };
 
 TEST_CASE("every deliberate bug is found", "[bugs]") {

@@ -8,6 +8,8 @@
 
 namespace lmc::sim {
 
+using replication::Bug;
+using replication::deliberately;
 using replication::Service;
 
 namespace {
@@ -173,7 +175,7 @@ void SimNode::turn(const std::shared_ptr<Connection>& connection) {
   session_.end_turn();
   if (store_.last_version().value != before && node_->serving().wants_bell_after_append())
     doorbell_->set(Micros(static_cast<std::int64_t>(world.pick(5))));
-  release_->set({});
+  process_.after(0us, [this, connection] { flush(*connection); });
   if (!connection->asked_.empty()) process_.after(world.delay(5us), [this, connection] { turn(connection); });
 }
 
@@ -243,7 +245,7 @@ void SimNode::close(Connection& connection) {
 
 void SimNode::flush(Connection& connection) {
   const bool may = node_->serving().may_serve(network_.world().now());
-  const bool everything = replication::deliberately(replication::Bug::kUncommittedAnswers);
+  const bool everything = deliberately(Bug::kUncommittedAnswers);
   const store::Version committed{everything ? replication::kEverything.value : node_->committed().value};
   connection.gate_.admit(may ? std::optional(committed) : std::nullopt);
   for (; !connection.made_.empty() && connection.sent_ < connection.gate_.limit(); ++connection.sent_) {
@@ -262,9 +264,10 @@ void SimNode::release() {
 // Who has something uncommitted does not hear what became of it.
 void SimNode::change_role(const std::function<void()>& change) {
   change();
+  if (deliberately(Bug::kAnswersKept)) return;
   std::erase_if(connections_, [this](const auto& connection) {
     if (connection->made_.empty()) return false;
-    close(*connection);
+    if (!deliberately(Bug::kAnswersForgotten)) close(*connection);
     return true;
   });
 }
@@ -272,7 +275,7 @@ void SimNode::change_role(const std::function<void()>& change) {
 // Who does not serve resets its clients.
 void SimNode::on_serving() {
   const bool serves = node_->serving().service() != Service::kNothing;
-  if (served_ && !serves)
+  if (served_ && !serves && !deliberately(Bug::kAnswersKept))
     for (const auto& connection : std::exchange(connections_, {})) close(*connection);
   served_ = serves;
   if (!connections_.empty()) release_->set(Micros(static_cast<std::int64_t>(network_.world().pick(10))));

@@ -184,6 +184,7 @@ class Cluster {
   void check_equal_now();
   [[nodiscard]] Seconds seconds() const;
   [[nodiscard]] bool evicts() const { return options_.evicts; }
+  [[nodiscard]] Micros lease() const { return replication::to_microseconds(options_.settings.lease.term); }
 
   World world;
   Network network;

@@ -8,6 +8,8 @@ namespace {
 
 // Until a client gives up, and asks elsewhere.
 constexpr Micros kPatience = 20ms;
+// Everything that is asked is answered by then, once nothing goes wrong any more.
+constexpr Micros kMostWait = 30s;
 constexpr Seconds kFarAway = 10'000'000;
 
 std::string stamp(TimePoint at) {
@@ -19,8 +21,8 @@ std::string stamp(TimePoint at) {
 // Changes and reads some keys for ever, at whichever node, some requests at a time on one connection.
 class Client {
  public:
-  Client(Load& load, const std::string& name)
-      : load_(load), cluster_(load.cluster_), world_(cluster_.world), options_(load.options_) {
+  Client(Load& load, const std::string& name, bool patient)
+      : load_(load), cluster_(load.cluster_), world_(cluster_.world), options_(load.options_), patient_(patient) {
     for (std::size_t i = 0; i < options_.keys; ++i) keys_.push_back(name + std::to_string(i));
     cluster_.keys.insert(cluster_.keys.end(), keys_.begin(), keys_.end());
   }
@@ -38,6 +40,11 @@ class Client {
   [[nodiscard]] bool idle() const { return awaited_.empty(); }
   // Changes of its are under way.
   [[nodiscard]] bool changing() const { return changing_; }
+  [[nodiscard]] std::string describe() const {
+    const Awaited& first = awaited_.front();
+    return first.request.key + " " + std::to_string(first.request.number) + " at " + node_ + ", asked at " +
+           stamp(first.asked);
+  }
 
  private:
   struct Awaited {
@@ -72,15 +79,25 @@ class Client {
       requests.push_back(request);
     }
     node.send(connection, requests);
-    world_.after(kPatience, [this, asked = ++asked_, connection] { lose_patience(asked, connection); });
+    ++asked_;
+    if (const auto patience = draw_patience())
+      world_.after(*patience, [this, asked = asked_, connection] { lose_patience(asked, connection); });
+  }
+
+  // Nothing: without end.
+  std::optional<Micros> draw_patience() {
+    if (!patient_) return kPatience;
+    if (world_.chance(300)) return std::nullopt;
+    return cluster_.lease() +
+           Micros(static_cast<std::int64_t>(world_.pick(2 * static_cast<std::uint64_t>(cluster_.lease().count()))));
   }
 
   // What has not been begun may yet be done, after anything that is asked elsewhere meanwhile: that is waited for.
   void lose_patience(std::uint64_t asked, const std::shared_ptr<Connection>& connection) {
     if (asked != asked_ || awaited_.empty()) return;
     if (options_.most_wait)
-      throw Violation("no answer though nothing is wrong: " + awaited_.front().request.key + " at " + node_ + "\n" +
-                      cluster_.describe());
+      throw Violation("no answer though nothing is wrong: " + describe() + "\n" + cluster_.describe());
+    if (load_.calm_) return;
     if (changing_ && !connection->all_begun())
       return world_.after(kPatience, [this, asked, connection] { lose_patience(asked, connection); });
     connection->give_up();
@@ -175,6 +192,7 @@ class Client {
   Cluster& cluster_;
   World& world_;
   const LoadOptions& options_;
+  const bool patient_;
   std::vector<std::string> keys_;
   std::string node_;                                                // asked last
   std::map<std::string, std::shared_ptr<Connection>> connections_;  // by node
@@ -188,8 +206,9 @@ class Client {
 };
 
 Load::Load(Cluster& cluster, const LoadOptions& options) : cluster_(cluster), options_(options) {
-  for (std::size_t i = 0; i < options.clients; ++i)
-    clients_.push_back(std::make_unique<Client>(*this, std::string(1, static_cast<char>('k' + i))));
+  for (std::size_t i = 0; i < options.clients + options.patient; ++i)
+    clients_.push_back(
+        std::make_unique<Client>(*this, std::string(1, static_cast<char>('k' + i)), i >= options.clients));
   for (auto& client : clients_) client->step();
   if (options.flushes) flush_later();
 }
@@ -201,11 +220,24 @@ void Load::pause(Micros time) {
 }
 
 void Load::end() {
+  calm();
   ended_ = true;
-  cluster_.await("every request answered", 30s, [&] {
-    return flushes_ == 0 &&
-           std::all_of(clients_.begin(), clients_.end(), [](const auto& each) { return each->idle(); });
-  });
+  const TimePoint due = cluster_.world.now() + kMostWait;
+  for (; !all_answered(); cluster_.world.run_for(1ms))
+    if (cluster_.world.now() >= due)
+      throw Violation("never answered, though the connection is open: " + describe_unanswered() + "\n" +
+                      cluster_.describe());
+}
+
+bool Load::all_answered() const {
+  return flushes_ == 0 && std::all_of(clients_.begin(), clients_.end(), [](const auto& each) { return each->idle(); });
+}
+
+std::string Load::describe_unanswered() const {
+  std::string all = flushes_ == 0 ? "" : "a flush";
+  for (const auto& client : clients_)
+    if (!client->idle()) all += (all.empty() ? "" : "; ") + client->describe();
+  return all;
 }
 
 void Load::flush_later() {

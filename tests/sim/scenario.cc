@@ -66,7 +66,7 @@ void run_calm(std::uint64_t seed, bool loud) {
   Cluster cluster(seed, options);
   start_group(cluster);
   cluster.await_all_in_sync(2);
-  Load load(cluster, {.clients = 1 + cluster.world.pick(4), .most_wait = 15ms});
+  Load load(cluster, {.clients = 1 + cluster.world.pick(4), .patient = 0, .most_wait = 15ms});
   cluster.world.run_for(300ms);
   load.end();
   if (cluster.book.acknowledged() < 100) throw Violation("hardly anything happened");
@@ -77,7 +77,7 @@ void run_joins(std::uint64_t seed, bool loud) {
   options.evicts = true;
   Cluster cluster(seed, options);
   cluster.start("a:1").node().start_primary();
-  Load load(cluster, {.clients = 6, .keys = 200, .value_bytes = 3000, .flushes = false});
+  Load load(cluster, {.clients = 4, .keys = 200, .value_bytes = 3000, .flushes = false});
   cluster.world.run_for(600ms);
   cluster.start("b:1").node().start_backup("a:1");
   cluster.world.run_for(100ms);
@@ -95,7 +95,7 @@ void run_slow_copies(std::uint64_t seed, bool loud) {
   options.weather.speed = 3000 + 1000 * (seed % 20);
   Cluster cluster(seed, options);
   cluster.start("a:1").node().start_primary();
-  Load load(cluster, {.clients = 6, .keys = 200, .value_bytes = 3000, .flushes = false});
+  Load load(cluster, {.clients = 4, .keys = 200, .value_bytes = 3000, .flushes = false});
   cluster.world.run_for(600ms);
   cluster.start("b:1").node().start_backup("a:1");
   cluster.await_in_sync(1);
@@ -104,7 +104,6 @@ void run_slow_copies(std::uint64_t seed, bool loud) {
   cluster.check_equal();
   check_last_values(cluster);
 }
-
 
 void run_waiting(std::uint64_t seed, bool loud) {
   ClusterOptions options = usual_options(loud);
@@ -171,6 +170,7 @@ void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, Ack ac
     harm.do_some();
   }
   harm.end();
+  load.calm();
   for (const std::string& address : kNodes) watcher.restart(address);
   watcher.calm();
   cluster.world.run_for(500ms);
