@@ -35,6 +35,7 @@ enum class Bug : std::uint8_t {
   kUncommittedAnswers,  // answers leave before what they depend on is committed
   kAnswersKept,         // what waits for its commit at a change of role is answered when the new history is as long
   kAnswersForgotten,    // or never, and its client is not told
+  kCount,               // none: how many there are, with kNone
 };
 
 #ifdef LMC_DELIBERATE_BUGS

@@ -23,6 +23,9 @@ struct Faults {
   bool full = false;       // and the log is full, so that items are evicted and segments used again
 };
 
+inline constexpr Faults kKills{.kills = true};
+inline constexpr Faults kCuts{.cuts = true};
+inline constexpr Faults kHasty{.cuts = true, .lasting = true, .impatient = true};
 inline constexpr Faults kAll{.kills = true, .stops = true, .slows = true, .cuts = true, .breaks = true};
 inline constexpr Faults kAllHasty{
     .kills = true, .stops = true, .slows = true, .cuts = true, .breaks = true, .lasting = true, .impatient = true};

@@ -35,7 +35,7 @@ TEST_CASE("while nothing goes wrong no answer waits for a timer") {
 }
 
 TEST_CASE("backups join while the log is full and is written at full speed") {
-  for_seeds(50, run_joins);
+  for_seeds(60, run_joins);
 }
 
 TEST_CASE("a backup joins while more is written than the copy's link takes") {
@@ -59,11 +59,15 @@ TEST_CASE("processes are stopped and go on") {
 }
 
 TEST_CASE("processes end and are started again") {
-  for_seeds(250, with({.kills = true}));
+  for_seeds(250, with(kKills));
 }
 
 TEST_CASE("the network is cut") {
-  for_seeds(250, with({.cuts = true}));
+  for_seeds(250, with(kCuts));
+}
+
+TEST_CASE("the network is cut for long, and an operator promotes though a primary works") {
+  for_seeds(100, with(kHasty));
 }
 
 TEST_CASE("processes get to run now and then only") {
@@ -105,7 +109,7 @@ TEST_CASE("with --ack=none everything goes wrong") {
 }
 
 TEST_CASE("everything goes wrong while the log is full") {
-  for_seeds(60, with(kAllFull));
+  for_seeds(200, with(kAllFull));
 }
 
 }  // namespace
