@@ -50,7 +50,7 @@ struct ClusterOptions {
   bool evicts = false;             // more is written than there is memory for
   bool keeps_acked = true;         // whoever becomes primary has what was acknowledged; else only what its log goes to
   std::size_t most_pipelined = 4;  // requests of one connection that are not answered
-  Weather weather;
+  Weather weather{.any_order = true};
   bool loud = false;
 };
 

@@ -18,13 +18,16 @@ using replication::Write;
 
 // --- links ---
 
+constexpr std::size_t kWordBytes = 8;
+
 // What has been posted and not landed: where each write's bytes are, and where they go.
 struct Chain {
   std::vector<Write> writes;
-  std::size_t write = 0;   // the next to land
-  std::size_t offset = 0;  // of its bytes landed
-  TimePoint lands;         // not earlier
-  std::uint64_t term = 0;  // of who posted it
+  std::size_t write = 0;     // the next to land
+  std::vector<bool> landed;  // of its words; empty: none
+  TimePoint lands;           // not earlier
+  std::uint64_t term = 0;    // of who posted it
+  [[nodiscard]] std::size_t left() const { return writes.size() - write; }
 };
 
 // One end of a link. It outlives the Link that the engine holds, so that what is under way can find it.
@@ -45,11 +48,16 @@ struct LinkEnd : std::enable_shared_from_this<LinkEnd> {
 
   void post(std::span<const Write> writes);
   void land_next();
-  void land(Chain& chain, std::size_t bytes);
+  // So many writes as a whole.
+  void land(Chain& chain, std::size_t writes);
+  // So many, fewer than are left, and some words of the one behind them.
+  void land_torn(Chain& chain, std::size_t writes);
+  void land_bytes(const Chain& chain, std::size_t from, std::size_t size) const;
   void check_fence(const Chain& chain, const Write& write) const;
   [[nodiscard]] bool takes() const { return !down || leaks; }
   bool allowed(const Write& write, const LinkEnd& at) const;
-  // Of everything posted some prefix has landed; then nothing more does.
+  // Of the chains posted some have landed, of the next one some writes, of the next of these some words; then nothing
+  // more does.
   void tear();
   void go_down(std::string cause);
   void tell(Micros delay, std::function<void(LinkObserver&)> what);
@@ -59,8 +67,8 @@ namespace {
 
 std::size_t bytes_of(const Chain& chain) {
   std::size_t bytes = 0;
-  for (std::size_t i = chain.write; i < chain.writes.size(); ++i) bytes += chain.writes[i].bytes.size();
-  return bytes - chain.offset;
+  for (const Write& write : chain.writes) bytes += write.bytes.size();
+  return bytes;
 }
 
 // As a card does: by words, so that who looks meanwhile sees some of them.
@@ -91,20 +99,39 @@ bool LinkEnd::allowed(const Write& write, const LinkEnd& at) const {
   return write.offset <= region.size() && write.bytes.size() <= region.size() - write.offset;
 }
 
-void LinkEnd::land(Chain& chain, std::size_t bytes) {
+void LinkEnd::land_bytes(const Chain& chain, std::size_t from, std::size_t size) const {
   const auto peer = other.lock();
-  while (bytes != 0 && chain.write != chain.writes.size()) {
-    const Write& write = chain.writes[chain.write];
-    const std::size_t size = std::min(bytes, write.bytes.size() - chain.offset);
-    const std::span<char> region = peer->exposed[static_cast<unsigned>(write.region)];
-    if (size != 0) peer->check_fence(chain, write);
-    copy_words(region.data() + write.offset + chain.offset, write.bytes.data() + chain.offset, size);
-    chain.offset += size;
-    bytes -= size;
-    if (chain.offset == write.bytes.size()) {
-      ++chain.write;
-      chain.offset = 0;
-    }
+  const Write& write = chain.writes[chain.write];
+  const std::span<char> region = peer->exposed[static_cast<unsigned>(write.region)];
+  peer->check_fence(chain, write);
+  copy_words(region.data() + write.offset + from, write.bytes.data() + from, size);
+}
+
+void LinkEnd::land(Chain& chain, std::size_t writes) {
+  for (; writes != 0; --writes) {
+    const std::size_t size = chain.writes[chain.write].bytes.size();
+    if (chain.landed.empty()) land_bytes(chain, 0, size);
+    for (std::size_t i = 0; i < chain.landed.size(); ++i)
+      if (!chain.landed[i]) land_bytes(chain, i * kWordBytes, std::min(kWordBytes, size - i * kWordBytes));
+    chain.landed.clear();
+    ++chain.write;
+  }
+}
+
+void LinkEnd::land_torn(Chain& chain, std::size_t writes) {
+  land(chain, writes);
+  World& world = host->network().world();
+  const std::size_t size = chain.writes[chain.write].bytes.size();
+  chain.landed.resize((size + kWordBytes - 1) / kWordBytes);
+  enum : std::uint64_t { kFirst, kLast, kAny, kWays };
+  const std::uint64_t which = host->network().weather().any_order ? world.pick(kWays) : std::uint64_t{kFirst};
+  const std::size_t border = world.pick(chain.landed.size() + 1);
+  const auto odds = static_cast<unsigned>(world.pick(1001));
+  for (std::size_t i = 0; i < chain.landed.size(); ++i) {
+    const bool lands = which == kFirst ? i < border : which == kLast ? i >= border : world.chance(odds);
+    if (!lands || chain.landed[i]) continue;
+    land_bytes(chain, i * kWordBytes, std::min(kWordBytes, size - i * kWordBytes));
+    chain.landed[i] = true;
   }
 }
 
@@ -123,7 +150,7 @@ void LinkEnd::post(std::span<const Write> writes) {
   if (++outstanding > weather.most_in_flight) world.fail("a link's send queue grows: of " + address);
   Micros delay = world.delay(weather.delay);
   if (world.chance(weather.late)) delay += world.delay(weather.down_after / 4);
-  posted.push_back({{writes.begin(), writes.end()}, 0, 0, {}, host->term()});
+  posted.push_back({{writes.begin(), writes.end()}, 0, {}, {}, host->term()});
   const std::size_t bytes = bytes_of(posted.back());
   if (bytes > replication::kMaxChainBytes) std::abort();
   on_the_line_until = std::max(on_the_line_until, world.now());
@@ -148,9 +175,11 @@ void LinkEnd::land_next() {
     peer->go_down("a write outside of what is exposed");
     return go_down("a write was refused");
   }
-  const std::size_t left = bytes_of(chain);
-  land(chain, world.chance(300) ? world.pick(left + 1) : left);
-  if (bytes_of(chain) != 0) return again(Micros(static_cast<std::int64_t>(1 + world.pick(20))));
+  if (world.chance(300)) {
+    land_torn(chain, world.pick(chain.left()));
+    return again(Micros(static_cast<std::int64_t>(1 + world.pick(20))));
+  }
+  land(chain, chain.left());
   posted.pop_front();
   peer->tell(world.delay(5us), [](LinkObserver& it) { it.on_arrival(); });
   TimePoint completes = world.now() + world.delay(host->network().weather().delay);
@@ -171,10 +200,11 @@ void LinkEnd::tear() {
       if (!whole) break;
       for (const Write& write : chain.writes) whole = whole && allowed(write, *peer);
       if (!whole) break;
-      const std::size_t left = bytes_of(chain);
-      const std::size_t landed = world.chance(500) ? left : world.pick(left + 1);
-      land(chain, landed);
-      whole = landed == left;
+      whole = world.chance(500);
+      if (whole)
+        land(chain, chain.left());
+      else
+        land_torn(chain, world.pick(chain.left()));
     }
   }
   posted.clear();

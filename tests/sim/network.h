@@ -4,10 +4,11 @@
 //   delay      each message, write and completion takes its own time; order holds within a connection or link, as TCP
 //              and RC queue pairs keep it, and between them not at all
 //   speed      a link takes so many bytes in a time, and no more
-//   cut        two hosts do not hear each other: nothing arrives, and after the fabric's limit links go down; what was
-//              posted has landed up to some byte
-//   end        a process ends: its memory is gone; of what it had posted a prefix lands; peers learn of it soon
-//   torn       what has landed of a chain is visible piece by piece while it lands
+//   cut        two hosts do not hear each other: nothing arrives, and after the fabric's limit links go down
+//   end        a process ends: its memory is gone; peers learn of it soon
+//   torn       what has landed of a chain is visible piece by piece while it lands, and may stay so when the link goes
+//              down or a process ends: the writes before one, of that one some of its words, whichever, and nothing of
+//              those behind it. (F1 promises a prefix of its bytes. The engine is not to lean on that: I9.)
 //   late       a chain may be on its way for long, and lands unless its receiver has revoked the link
 //
 // Bytes are read from the sender's memory when they land, as a network card reads them: memory changed too early shows.
@@ -39,6 +40,7 @@ struct Weather {
   // Chains that are given to a link and not completed; more are a violation.
   std::size_t most_in_flight = replication::Shipper::kMostInFlight;
   std::uint64_t speed = 0;  // of each link, bytes per millisecond; 0: no bytes take time
+  bool any_order = false;   // in which the words of a write land; else from the first to the last
 };
 
 class Network {
