@@ -26,6 +26,8 @@ enum class Bug : std::uint8_t {
   kTakeoverWithoutFence,     // a new primary does not fence the others
   kTakeoverWithoutPatience,  // a new primary does not wait until the old one's lease is over
   kForgetfulEpoch,           // a fenced node still takes part in the epoch that is over: its links stay
+  kUnaskedLoss,              // with no coordinator a primary drops backups without asking them for a later epoch
+  kUnaskedViews,             // and who is to be promoted asks nobody for a later set
   kLostBell,                 // what is appended while a batch is under way is forgotten until the next tick
   kForgottenCommit,          // what is committed is told with a report only if one can go at once
   kHoardedHeads,             // what is not committed is kept in full, however long a backup is waited for
@@ -35,6 +37,7 @@ enum class Bug : std::uint8_t {
   kUncommittedAnswers,  // answers leave before what they depend on is committed
   kAnswersKept,         // what waits for its commit at a change of role is answered when the new history is as long
   kAnswersForgotten,    // or never, and its client is not told
+  kForgottenState,      // what the state file has is not recalled
   kCount,               // none: how many there are, with kNone
 };
 

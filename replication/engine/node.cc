@@ -417,7 +417,8 @@ void Node::promote(bool force, AnswerTo answer) {
   if (role_ == Role::kPrimary) return answer(force ? begin_term() : Answer{true, "is the primary already"});
   if (takeover_ || promoting_) return answer(refuse("is being promoted already"));
   if (const auto why = why_not_promoted(force)) return answer(refuse(*why));
-  if (force || outside_.authority != nullptr) return ask_to_take_over(force, answer);
+  const bool asks_nobody = deliberately(Bug::kUnaskedViews);
+  if (force || outside_.authority != nullptr || asks_nobody) return ask_to_take_over(force, answer);
   promoting_ = true;
   ask_for_views([this, answer] {
     promoting_ = false;
@@ -590,7 +591,7 @@ Answer Node::remove(const std::string& address) {
 // replaced, and those it has lost are the ones who know. Note "deposed primary".
 void Node::OwnAuthority::propose(const GroupView& next, Decided done) {
   std::vector<std::string> dropped;
-  if (next.primary == node_.view_.primary)
+  if (next.primary == node_.view_.primary && !deliberately(Bug::kUnaskedLoss))
     for (const std::string& address : node_.view_.in_sync)
       if (!next.has(address)) dropped.push_back(address);
   struct Inquiry {

@@ -96,6 +96,13 @@ void Authorities::propose(const replication::GroupView& next, replication::Autho
   });
 }
 
+// What an outdated primary decides is nothing.
+void Authorities::note(const replication::GroupView& next) {
+  if (next.epoch <= view_.epoch) return;
+  view_ = next;
+  watcher_(next, true);
+}
+
 void SimNode::propose(const replication::GroupView& next, Decided done) {
   if (network_.is_cut(address(), kAuthority)) {
     // It is asked again until it can be reached.
@@ -108,11 +115,12 @@ void SimNode::propose(const replication::GroupView& next, Decided done) {
   });
 }
 
-SimNode::SimNode(Network& network, Authorities& authorities, const std::string& address, const ClusterOptions& options,
-                 OnTakeover on_takeover)
+SimNode::SimNode(Network& network, Authorities& authorities, StateFiles& states, const std::string& address,
+                 const ClusterOptions& options, OnTakeover on_takeover)
     : options_(options),
       network_(network),
       authorities_(authorities),
+      states_(states),
       on_takeover_(std::move(on_takeover)),
       process_(network.world()),
       host_(network, process_, address,
@@ -135,8 +143,12 @@ SimNode::SimNode(Network& network, Authorities& authorities, const std::string& 
     for (auto& byte : ticket) byte = static_cast<std::uint8_t>(network_.world().pick(256));
     return ticket;
   };
+  const bool decides = options.decider == Decider::kPrimary;
   node_ = std::make_unique<replication::Node>(
-      replication::Node::Outside{reactor_, host_, host_, log_, *this, this, say, draw}, settings);
+      replication::Node::Outside{reactor_, host_, host_, log_, *this, decides ? nullptr : this, say, draw}, settings);
+  if (const auto state = states_.find(address);
+      decides && state != states_.end() && !deliberately(Bug::kForgottenState))
+    node_->recall(state->second.seen, state->second.view);
 }
 
 SimNode::~SimNode() {
@@ -286,8 +298,13 @@ void SimNode::on_room_wanted() {
 }
 
 void SimNode::remember(replication::Epoch seen, const replication::GroupView& view) {
+  states_[address()] = {seen, view};
   host_.fence(term_of(seen));
-  if (view.primary != address() || term_of(view.epoch) <= led_term_) return;
+  if (view.primary != address()) return;
+  if (options_.decider == Decider::kPrimary) authorities_.note(view);
+  // What it has only decided, or led before it ended, it does not lead.
+  const bool leads = node_->view() == view && node_->role() != replication::Role::kBackup;
+  if (!leads || term_of(view.epoch) <= led_term_) return;
   led_term_ = term_of(view.epoch);
   host_.lead(led_term_);
   on_takeover_(*this, led_term_);
@@ -337,7 +354,7 @@ void Cluster::watch() {
 SimNode& Cluster::start(const std::string& address) {
   auto& node = nodes[address];
   node.reset();
-  node = std::make_unique<SimNode>(network, authorities, address, options_,
+  node = std::make_unique<SimNode>(network, authorities, states_, address, options_,
                                    [this](SimNode& it, std::uint64_t term) { on_takeover(it, term); });
   return *node;
 }

@@ -33,6 +33,8 @@ class Authorities {
   // What it may agree to in a moment.
   [[nodiscard]] const std::vector<replication::GroupView>& pending() const { return pending_; }
   void propose(const replication::GroupView& next, replication::Authority::Decided done);
+  // A primary that decides for itself has decided this.
+  void note(const replication::GroupView& next);
   // Told of whatever is proposed, and of what is decided.
   using Watcher = std::function<void(const replication::GroupView& next, bool decided)>;
   void watch(Watcher watcher) { watcher_ = std::move(watcher); }
@@ -44,12 +46,26 @@ class Authorities {
   Watcher watcher_ = [](const replication::GroupView&, bool) {};
 };
 
+// Who decides what the group is.
+enum class Decider : std::uint8_t {
+  kCoordinator,  // an ideal one
+  kPrimary,      // nobody but it; nodes have state files
+};
+
+// A node's state file: what it must not forget when it ends.
+struct State {
+  replication::Epoch seen;
+  replication::GroupView view;
+};
+using StateFiles = std::map<std::string, State>;
+
 struct ClusterOptions {
   replication::Settings settings;
   std::uint64_t memory_bytes = std::uint64_t{2} << 20;
   bool evicts = false;             // more is written than there is memory for
   bool keeps_acked = true;         // whoever becomes primary has what was acknowledged; else only what its log goes to
   std::size_t most_pipelined = 4;  // requests of one connection that are not answered
+  Decider decider = Decider::kCoordinator;
   Weather weather{.any_order = true};
   bool loud = false;
 };
@@ -99,8 +115,8 @@ class SimNode final : replication::NodeOwner, replication::Authority {
  public:
   // A node that is about to lead a term: with what it has now.
   using OnTakeover = std::function<void(SimNode&, std::uint64_t term)>;
-  SimNode(Network& network, Authorities& authorities, const std::string& address, const ClusterOptions& options,
-          OnTakeover on_takeover);
+  SimNode(Network& network, Authorities& authorities, StateFiles& states, const std::string& address,
+          const ClusterOptions& options, OnTakeover on_takeover);
   ~SimNode() override;
 
   [[nodiscard]] replication::Node& node() { return *node_; }
@@ -137,6 +153,7 @@ class SimNode final : replication::NodeOwner, replication::Authority {
   const ClusterOptions& options_;
   Network& network_;
   Authorities& authorities_;
+  StateFiles& states_;
   OnTakeover on_takeover_;
   Process process_;
   Host host_;
@@ -184,6 +201,8 @@ class Cluster {
   void check_equal_now();
   [[nodiscard]] Seconds seconds() const;
   [[nodiscard]] bool evicts() const { return options_.evicts; }
+  [[nodiscard]] Decider decider() const { return options_.decider; }
+  [[nodiscard]] bool has_state(const std::string& address) const { return states_.contains(address); }
   [[nodiscard]] Micros lease() const { return replication::to_microseconds(options_.settings.lease.term); }
 
   World world;
@@ -203,6 +222,7 @@ class Cluster {
   [[nodiscard]] std::string compare_prefix(SimNode& leader, SimNode& backup);
 
   ClusterOptions options_;
+  StateFiles states_;
   std::string leads_;  // who became primary last
   std::uint64_t led_from_ = 0;
   bool settled_ = true;

@@ -27,6 +27,7 @@ std::string Harm::victim() {
 }
 
 void Harm::do_some() {
+  if (watcher_.is_careful()) return;
   World& world = cluster_.world;
   const std::string a = victim();
   const std::string& b = some_node();
@@ -58,7 +59,7 @@ void Harm::do_some() {
 void Harm::slow_down(const std::string& address, TimePoint until) {
   SimNode* const node = cluster_.find(address);
   if (!faults_.slows || node == nullptr || cluster_.world.now() >= until) return;
-  node->process().stop_for(cluster_.world.delay(2000us));
+  if (!watcher_.is_careful()) node->process().stop_for(cluster_.world.delay(2000us));
   cluster_.world.after(cluster_.world.delay(3000us), [this, address, until] { slow_down(address, until); });
 }
 
@@ -99,7 +100,7 @@ void Harm::part(const std::string& node, bool authority_too) {
 void Harm::on_change(const replication::GroupView& next, bool decided) {
   if (decided) watcher_.note_set();
   World& world = cluster_.world;
-  if (!begun_ || !faults_.ambushes || !world.chance(200)) return;
+  if (!begun_ || !faults_.ambushes || watcher_.is_careful() || !world.chance(200)) return;
   const std::string primary = next.primary;
   if (!decided) {
     const std::string other = some_node();

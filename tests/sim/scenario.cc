@@ -145,10 +145,11 @@ void run_parted(std::uint64_t seed, bool loud) {
   check_last_values(cluster);
 }
 
-void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, Ack ack) {
+void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, Ack ack, Decider decider) {
   ClusterOptions options = usual_options(loud);
   options.evicts = faults.full;
   options.settings.ack = ack;
+  options.decider = decider;
   options.keeps_acked = ack == Ack::kAll || (ack == Ack::kOne && faults.primaries);
   Cluster cluster(seed, options);
   cluster.start("a:1").node().start_primary();
@@ -182,7 +183,11 @@ void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, Ack ac
 }
 
 Scenario with(const Faults& faults, Ack ack) {
-  return [faults, ack](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults, ack); };
+  return [=](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults, ack, Decider::kCoordinator); };
+}
+
+Scenario with_no_coordinator(const Faults& faults) {
+  return [=](std::uint64_t seed, bool loud) { run_with_faults(seed, loud, faults, Ack::kAll, Decider::kPrimary); };
 }
 
 }  // namespace lmc::sim

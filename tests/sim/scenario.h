@@ -27,9 +27,11 @@ void run_waiting(std::uint64_t seed, bool loud);
 void run_parted(std::uint64_t seed, bool loud);
 
 // A group under load, an operator who promotes and restarts, and these faults; when they end, everything completes.
+// `decider`: if there is no coordinator the operator is careful.
 // `ack`: with less than kAll a takeover may lose what the new primary's log does not go to; unless it is kOne and only
 // primaries are hurt, since it promotes who has most.
-void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, replication::Ack ack);
+void run_with_faults(std::uint64_t seed, bool loud, const Faults& faults, replication::Ack ack, Decider decider);
 [[nodiscard]] Scenario with(const Faults& faults, replication::Ack ack = replication::Ack::kAll);
+[[nodiscard]] Scenario with_no_coordinator(const Faults& faults);
 
 }  // namespace lmc::sim

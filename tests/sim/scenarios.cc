@@ -96,6 +96,14 @@ TEST_CASE("everything goes wrong while the group forms") {
   for_seeds(200, with(faults));
 }
 
+TEST_CASE("with no coordinator everything goes wrong") {
+  for_seeds(150, with_no_coordinator(kAll));
+}
+
+TEST_CASE("with no coordinator everything goes wrong for long, and an operator promotes though a primary works") {
+  for_seeds(150, with_no_coordinator(kAllHasty));
+}
+
 TEST_CASE("with --ack=one nothing acknowledged is lost if only primaries end") {
   for_seeds(150, with(kPrimaries, Ack::kOne));
 }
