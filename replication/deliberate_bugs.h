@@ -11,6 +11,8 @@ enum class Bug : std::uint8_t {
   kNone,
   kEarlyAcknowledgement,     // a write counts as committed before any backup has it
   kUncountedLoss,            // a lost backup is not waited for, before an epoch says that it is out
+  kAdoptedOnly,              // only the adopted set counts, while another is being decided
+  kShowsApplied,             // a backup shows what it has applied, though others may lack it
   kEntriesBeforeBytes,       // the ledger is posted before the bytes that it announces
   kTornEntries,              // an entry is applied though its checksum is wrong
   kReuseWithoutWaiting,      // segments are used again before all backups have given them up

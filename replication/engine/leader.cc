@@ -225,6 +225,7 @@ void Leader::recount() {
   };
   for (const auto& [address, must_have] : entering_) add(address);
   for (const std::string& address : proposed_) add(address);
+  if (deliberately(Bug::kAdoptedOnly)) counted_ = view_.in_sync;
   if (deliberately(Bug::kUncountedLoss)) std::erase_if(counted_, [this](const auto& each) { return !find(each); });
   const auto counted_before = [&before](const std::string& each) {
     return std::find(before.begin(), before.end(), each) != before.end();

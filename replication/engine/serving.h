@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "replication/deliberate_bugs.h"
 #include "replication/engine/lease.h"
 #include "replication/types.h"
 
@@ -35,6 +36,7 @@ class Serving {
   // one. Note "commit at a backup".
   [[nodiscard]] Version committed(Version applied, Epoch of, Version told_with_entries) const {
     if (service() != Service::kReads) return {committed_.load(std::memory_order_seq_cst)};
+    if (deliberately(Bug::kShowsApplied)) return applied;
     if (of.value != 0 && alone_in_.load(std::memory_order_seq_cst) == of.value) return applied;
     return std::min(applied, std::max(told_with_entries, Version{committed_.load(std::memory_order_seq_cst)}));
   }

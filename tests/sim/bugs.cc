@@ -93,6 +93,8 @@ class SharedNumber {
 const Hunt kHunts[] = {
     {"early acknowledgement", Bug::kEarlyAcknowledgement, 250, with(kKills)},
     {"uncounted loss", Bug::kUncountedLoss, 500, with(kAll)},
+    {"adopted only", Bug::kAdoptedOnly, 300, with(kAmbush)},
+    {"shows applied", Bug::kShowsApplied, 300, with(kAll)},
     {"entries before bytes", Bug::kEntriesBeforeBytes, 300, with(kAll)},
     {"torn entries", Bug::kTornEntries, 300, with(kAll)},
     {"reuse without waiting", Bug::kReuseWithoutWaiting, 200, with(kAllFull)},
