@@ -97,7 +97,7 @@ const Hunt kHunts[] = {
     {"shows applied", Bug::kShowsApplied, 300, with(kAll)},
     {"entries before bytes", Bug::kEntriesBeforeBytes, 300, with(kAll)},
     {"torn entries", Bug::kTornEntries, 300, with(kAll)},
-    {"reuse without waiting", Bug::kReuseWithoutWaiting, 200, with(kAllFull)},
+    {"reuse without waiting", Bug::kReuseWithoutWaiting, 100, with(kAllFull)},
     {"copy without fence", Bug::kCopyWithoutFence, 60, run_joins},
     {"endless copy", Bug::kEndlessCopy, 5, run_slow_copies},
     {"living without words", Bug::kLivingWithoutWords, 60, run_joins},

@@ -101,7 +101,7 @@ TEST_CASE("with no coordinator everything goes wrong") {
 }
 
 TEST_CASE("with no coordinator everything goes wrong for long, and an operator promotes though a primary works") {
-  for_seeds(150, with_no_coordinator(kAllHasty));
+  for_seeds(100, with_no_coordinator(kAllHasty));
 }
 
 TEST_CASE("with --ack=one nothing acknowledged is lost if only primaries end") {
@@ -117,7 +117,7 @@ TEST_CASE("with --ack=none everything goes wrong") {
 }
 
 TEST_CASE("everything goes wrong while the log is full") {
-  for_seeds(200, with(kAllFull));
+  for_seeds(100, with(kAllFull));
 }
 
 }  // namespace
