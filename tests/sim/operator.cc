@@ -116,17 +116,13 @@ bool Operator::is_careful() const {
 }
 
 // Whoever else takes itself for primary is to have ended, unless it will be fenced, or can learn from this node that it
-// has been replaced. (One that has no session with this node may be about to drop it: after it has said, when it was
-// asked, that this node is in the set, and before it is fenced.)
+// has been replaced.
 bool Operator::may_lead(SimNode& node) {
   for (const std::string& address : kNodes) {
     SimNode* const other = cluster_.find(address);
     if (other == nullptr || other == &node || other->node().role() != replication::Role::kPrimary) continue;
-    const auto& members = other->node().leader()->members();
-    const bool has_session = std::any_of(members.begin(), members.end(),
-                                         [&](const auto& each) { return each->address() == node.address(); });
     const bool follows = node.node().view().primary == address;
-    if (has_session && follows && !cluster_.network.is_cut(address, node.address())) continue;
+    if (follows && !cluster_.network.is_cut(address, node.address())) continue;
     end_process(address);
     if (cluster_.find(address) != nullptr) return false;
   }
