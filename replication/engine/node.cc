@@ -491,8 +491,6 @@ void Node::give_up(const AnswerTo& answer, const std::string& why) {
   answer(refuse(why));
 }
 
-// Note "members only". With less than --ack=all whoever has a copy is asked for more: one whose takeover came to
-// nothing is the old primary by name, and has what it had as a backup. (Who has led has no copy.)
 // What of the group's views was asked for before anybody was fenced may have been outdated when it was.
 std::optional<std::string> Node::why_dropped(const GroupView& old, const std::vector<FencedNode>& fenced) const {
   for (const FencedNode& node : fenced) {
@@ -504,6 +502,8 @@ std::optional<std::string> Node::why_dropped(const GroupView& old, const std::ve
   return std::nullopt;
 }
 
+// Note "members only". With less than --ack=all whoever has a copy is asked for more: one whose takeover came to
+// nothing is the old primary by name, and has what it had as a backup. (Who has led has no copy.)
 void Node::on_fenced(bool force, const GroupView& old, Epoch epoch, std::vector<FencedNode> fenced,
                      const AnswerTo& answer) {
   if (seen_ != epoch || role_ != Role::kNone) return give_up(answer, "another epoch has begun meanwhile");
