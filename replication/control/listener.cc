@@ -18,11 +18,6 @@ constexpr std::string_view kDataMagic = "LMCDATA1";
 constexpr int kBacklog = 128;
 constexpr std::chrono::milliseconds kPause{200};
 
-std::string text_of(const sockaddr_storage& address) {
-  const std::string host = host_text(address);
-  return (address.ss_family == AF_INET6 ? "[" + host + "]" : host) + ":" + std::to_string(port_of(address));
-}
-
 }  // namespace
 
 // A connection until it is known what it is and may be.
@@ -106,7 +101,7 @@ Listener::Listener(Reactor& reactor, const GroupSecret& secret, const std::strin
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) fail(std::strerror(errno));
-  address_ = text_of(bound);
+  address_ = address_text(bound);
   watch_ = reactor_.watch(socket_.get(), [this](Readiness) { accept(); });
   watch_->want({true, false});
 }
@@ -124,7 +119,7 @@ void Listener::accept() {
     return again_->set(kPause);
   }
   if (guests_.size() >= kMostUndecided) leave(*guests_.front());
-  guests_.push_back(std::make_unique<Guest>(*this, std::move(socket), text_of(peer)));
+  guests_.push_back(std::make_unique<Guest>(*this, std::move(socket), address_text(peer)));
 }
 
 void Listener::on_magic(Guest& guest, Fd socket, std::string_view magic) {

@@ -60,4 +60,9 @@ std::uint16_t port_of(const sockaddr_storage& address) {
   return 0;
 }
 
+std::string address_text(const sockaddr_storage& address) {
+  const std::string host = host_text(address);
+  return (address.ss_family == AF_INET6 ? "[" + host + "]" : host) + ":" + std::to_string(port_of(address));
+}
+
 }  // namespace lmc::replication

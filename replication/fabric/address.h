@@ -26,5 +26,7 @@ struct SocketAddress {
 // The host of an IPv4 or IPv6 address, and its port; of others neither.
 [[nodiscard]] std::string host_text(const sockaddr_storage& address);
 [[nodiscard]] std::uint16_t port_of(const sockaddr_storage& address);
+// Both, as look_up() takes them.
+[[nodiscard]] std::string address_text(const sockaddr_storage& address);
 
 }  // namespace lmc::replication

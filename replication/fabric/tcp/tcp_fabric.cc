@@ -47,7 +47,7 @@ class TcpFabric::Greeter {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     if (::getpeername(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) return "somebody who is gone";
-    return host_text(peer) + ":" + std::to_string(port_of(peer));
+    return address_text(peer);
   }
   Fd take_socket() {
     watch_.reset();
