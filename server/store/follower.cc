@@ -143,9 +143,11 @@ bool Follower::sound(LogAddress address, std::uint64_t end) const {
   return record.checksum_matches();
 }
 
-bool Follower::in_use(SegmentId id) const {
-  const SegmentState state = arena_.segment(id).state.load(std::memory_order_relaxed);
-  return state == SegmentState::kOpen || state == SegmentState::kSealed;
+bool Follower::sound_and_stays(LogAddress address) const {
+  const SegmentEntry& segment = arena_.segment(arena_.segment_of(address));
+  const SegmentState state = segment.state.load(std::memory_order_relaxed);
+  return (state == SegmentState::kOpen || state == SegmentState::kSealed) &&
+         sound(address, segment.used_bytes.load(std::memory_order_relaxed));
 }
 
 // All are checked before the first is applied, so that a refused change has changed nothing.
@@ -237,8 +239,7 @@ bool Follower::sound_chunks(const RecordHeader& record) const {
   for (std::uint32_t i = 0; i < directory.chunks(); ++i) {
     const LogAddress at{directory.chunk_address(i)};
     if (at.offset % kRecordAlignment != 0 || at.offset / arena_.segment_bytes() >= arena_.segment_count()) return false;
-    const SegmentEntry& segment = arena_.segment(arena_.segment_of(at));
-    if (!in_use(arena_.segment_of(at)) || !sound(at, segment.used_bytes.load(std::memory_order_relaxed))) return false;
+    if (!sound_and_stays(at)) return false;
     const RecordHeader& chunk = arena_.record(at);
     if (chunk.kind() != RecordKind::kChunk || chunk.version() != record.version() || chunk.client_flags() != i ||
         chunk.key() != record.key())
@@ -417,8 +418,7 @@ std::optional<std::string> Follower::settle_living(const Added& added) {
   if (address.offset % kRecordAlignment != 0 || address.offset / arena_.segment_bytes() >= arena_.segment_count())
     return refuse("a living record at no place", {0});
   const SegmentId id = arena_.segment_of(address);
-  if (!in_use(id) || !sound(address, arena_.segment(id).used_bytes.load(std::memory_order_relaxed)) ||
-      arena_.record(address).kind() != RecordKind::kItem)
+  if (!sound_and_stays(address) || arena_.record(address).kind() != RecordKind::kItem)
     return refuse("a living record that is no item", id);
   latest_ = std::max(latest_, arena_.record(address).version());
   const HashedKey key = index_.hash(arena_.record(address).key());

@@ -80,8 +80,8 @@ class Follower {
   [[nodiscard]] Refusal retire(const Change& change);
   // Whether a complete record of this segment begins here; nothing is read beyond `end`.
   [[nodiscard]] bool sound(LogAddress address, std::uint64_t end) const;
-  // Not free, and not to be: what lies there stays.
-  [[nodiscard]] bool in_use(SegmentId id) const;
+  // The same at any record's place of the arena; and the segment is not free, nor to be: what lies there stays.
+  [[nodiscard]] bool sound_and_stays(LogAddress address) const;
   [[nodiscard]] bool sound_chunks(const RecordHeader& record) const;
   // Puts what was appended into the index, `most` records of it, once all of it up to a head was told: what is told
   // last of one stream may be what the first of the other one needs.
