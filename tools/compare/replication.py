@@ -1,7 +1,6 @@
 """What replication costs a primary, beside a server without; against Redis and yrmcds; system calls; joins; reads; idling."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import tempfile
 import threading
 import time
 
+from generator import processes_s
 from groups import LogMemcachedGroup, RedisGroup, YrmcdsGroup
 from tables import Table, Target, write_results
 
@@ -101,8 +101,8 @@ def pace(context, table, label, pipeline, groups, full):
 CALLS = ("recvfrom", "read", "readv", "sendto", "sendmsg", "write", "epoll_wait", "epoll_ctl")
 
 
-COUNTED = ("batches", "reports", "doorbells", "acknowledgements")
-KEYS = (":batches", ":reports", "fabric_doorbells", "fabric_acknowledgements")
+COUNTED = {  # by the end of its name in stats replication
+    "batches": ":batches", "reports": ":reports", "doorbells": "fabric_doorbells", "acknowledgements": "fabric_acknowledgements"}
 
 
 def counted(statistics, key):
@@ -151,7 +151,7 @@ def calls(context):
                 result = context.generator.run(group, [*SETS, "-p", pipeline, "--duration", context.duration_s, "--warmup", 0])
                 done["sets"] = result["measured"]["sets"]
                 after = settled(group)
-                for name, key in zip(COUNTED, KEYS):
+                for name, key in COUNTED.items():
                     done[name] = counted(after, key) - counted(before, key)
 
             counts = count_calls(group.pid, work)
@@ -233,12 +233,6 @@ def reads(context):
     return [table]
 
 
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def idle(context):
     """A group of three that has nothing to do."""
     table = Table("An idle group of three", "share of one core, all three processes together", ["logmemcached"])
@@ -248,9 +242,9 @@ def idle(context):
             time.sleep(0.1)
         for _ in range(context.rounds):
             seconds = 2 if context.quick else 20  # CPU is counted in hundredths of a second
-            before = sum(cpu_seconds(pid) for pid in group.pids)
+            before = processes_s(group)
             time.sleep(seconds)
-            table.add("share", "logmemcached", (sum(cpu_seconds(pid) for pid in group.pids) - before) / seconds)
+            table.add("share", "logmemcached", (processes_s(group) - before) / seconds)
     table.set_target("share", Target(0.01))
     print("compare: replication: idle done", file=sys.stderr)
     return [table]
