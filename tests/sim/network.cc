@@ -53,6 +53,7 @@ struct LinkEnd : std::enable_shared_from_this<LinkEnd> {
   // So many, fewer than are left, and some words of the one behind them.
   void land_torn(Chain& chain, std::size_t writes);
   void land_bytes(const Chain& chain, std::size_t from, std::size_t size) const;
+  void land_word(const Chain& chain, std::size_t number) const;
   void check_fence(const Chain& chain, const Write& write) const;
   [[nodiscard]] bool takes() const { return !down || leaks; }
   bool allowed(const Write& write, const LinkEnd& at) const;
@@ -107,12 +108,17 @@ void LinkEnd::land_bytes(const Chain& chain, std::size_t from, std::size_t size)
   copy_words(region.data() + write.offset + from, write.bytes.data() + from, size);
 }
 
+void LinkEnd::land_word(const Chain& chain, std::size_t number) const {
+  const std::size_t from = number * kWordBytes;
+  land_bytes(chain, from, std::min(kWordBytes, chain.writes[chain.write].bytes.size() - from));
+}
+
 void LinkEnd::land(Chain& chain, std::size_t writes) {
   for (; writes != 0; --writes) {
     const std::size_t size = chain.writes[chain.write].bytes.size();
     if (chain.landed.empty()) land_bytes(chain, 0, size);
     for (std::size_t i = 0; i < chain.landed.size(); ++i)
-      if (!chain.landed[i]) land_bytes(chain, i * kWordBytes, std::min(kWordBytes, size - i * kWordBytes));
+      if (!chain.landed[i]) land_word(chain, i);
     chain.landed.clear();
     ++chain.write;
   }
@@ -130,7 +136,7 @@ void LinkEnd::land_torn(Chain& chain, std::size_t writes) {
   for (std::size_t i = 0; i < chain.landed.size(); ++i) {
     const bool lands = which == kFirst ? i < border : which == kLast ? i >= border : world.chance(odds);
     if (!lands || chain.landed[i]) continue;
-    land_bytes(chain, i * kWordBytes, std::min(kWordBytes, size - i * kWordBytes));
+    land_word(chain, i);
     chain.landed[i] = true;
   }
 }

@@ -8,8 +8,8 @@ import time
 _FRESH = b"fresh"
 
 
-class Counting(threading.Thread):
-    """Sets one key to growing numbers at a node; `acknowledged` is the last that was. Goes on at `server` when it is cut off.
+class _Client(threading.Thread):
+    """Asks one node all the time, on a new connection whenever it is cut off.
 
     `longest_wait`, once it has ended: the longest gap between two answers on one connection, in seconds.
     """
@@ -17,39 +17,7 @@ class Counting(threading.Thread):
     def __init__(self, server):
         super().__init__(daemon=True)
         self.server = server
-        self.acknowledged = 0
         self.longest_wait = 0.0
-        self._ending = threading.Event()
-
-    def stop(self):
-        self._ending.set()
-
-    def run(self):
-        number = 0
-        while not self._ending.is_set():
-            try:
-                with self.server.connect(60) as connection:
-                    try:
-                        while not self._ending.is_set():
-                            number += 1
-                            if connection.set(_FRESH, b"%d" % number) == b"STORED\r\n":
-                                self.acknowledged = number
-                    finally:
-                        self.longest_wait = max(self.longest_wait, connection.longest_wait)
-            except (OSError, EOFError):
-                time.sleep(0.01)
-
-
-class Reader(threading.Thread):
-    """Asks one node all the time. `stale` is the first answer that was too old; `longest_wait` as of Counting."""
-
-    def __init__(self, server, counting):
-        super().__init__(daemon=True)
-        self.answers = 0
-        self.stale = None
-        self.longest_wait = 0.0
-        self._server = server
-        self._counting = counting
         self._ending = threading.Event()
 
     def stop(self):
@@ -58,7 +26,7 @@ class Reader(threading.Thread):
     def run(self):
         while not self._ending.is_set():
             try:
-                with self._server.connect(60) as connection:
+                with self.server.connect(60) as connection:
                     try:
                         while not self._ending.is_set():
                             self._ask(connection)
@@ -66,6 +34,30 @@ class Reader(threading.Thread):
                         self.longest_wait = max(self.longest_wait, connection.longest_wait)
             except (OSError, EOFError):
                 time.sleep(0.01)  # it does not serve at this time
+
+
+class Counting(_Client):
+    """Sets one key to growing numbers at a node; `acknowledged` is the last that was. Goes on at `server` when it is cut off."""
+
+    def __init__(self, server):
+        super().__init__(server)
+        self.acknowledged = 0
+        self._number = 0
+
+    def _ask(self, connection):
+        self._number += 1
+        if connection.set(_FRESH, b"%d" % self._number) == b"STORED\r\n":
+            self.acknowledged = self._number
+
+
+class Reader(_Client):
+    """Reads that key at a node. `stale` is the first answer that was too old."""
+
+    def __init__(self, server, counting):
+        super().__init__(server)
+        self.answers = 0
+        self.stale = None
+        self._counting = counting
 
     def _ask(self, connection):
         least = self._counting.acknowledged

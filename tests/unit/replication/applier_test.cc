@@ -15,36 +15,47 @@ namespace lmc::replication {
 namespace {
 
 // A backup in the middle of epoch 3, and the primary that writes into its ring.
-class Backup {
- public:
-  Backup() : ring_(64), applier_(ring_, log_) {
-    REQUIRE_FALSE(applier_.begin({{3}, {10}}, {}, {{4}, {}, 0}));
-    serving_.set_service(Service::kReads);
+template <class AnyLog>
+struct Follows {
+  explicit Follows(std::chrono::milliseconds gives_way_for = Applier::kGivesWayFor)
+      : ring(64), applier(ring, log, gives_way_for) {
+    REQUIRE_FALSE(applier.begin({{3}, {10}}, {}, {{4}, {}, 0}));
   }
-
   void land(EntryKind kind, std::uint64_t number = 0, std::uint64_t commit = 0) {
     Entry entry;
     entry.kind = kind;
     entry.number = number;
     entry.commit = {commit};
-    ring_.put(entry, epoch_, {++last_});
-    if (kind == EntryKind::kEpoch) epoch_ = {number};
-    applier_.apply();
+    ring.put(entry, epoch, {++last});
+    if (kind == EntryKind::kEpoch) epoch = {number};
+  }
+
+  AnyLog log;
+  LedgerRing ring;
+  Applier applier;
+  Epoch epoch{3};
+  std::uint64_t last = 10;
+};
+
+class Backup {
+ public:
+  Backup() { serving_.set_service(Service::kReads); }
+
+  void land(EntryKind kind, std::uint64_t number = 0, std::uint64_t commit = 0) {
+    follows_.land(kind, number, commit);
+    follows_.applier.apply();
   }
   // The news of a set, which may come earlier or later than the entries of its epoch.
   void alone_in(Epoch epoch) { serving_.set_alone_in(epoch); }
   [[nodiscard]] std::uint64_t shows() const {
-    const Version applied = applier_.version();
-    return serving_.committed(applied, applier_.unwidened(), applier_.commit()).value;
+    const Applier& applier = follows_.applier;
+    const Version applied = applier.version();
+    return serving_.committed(applied, applier.unwidened(), applier.commit()).value;
   }
 
  private:
-  test::AnyLog log_;
-  LedgerRing ring_;
-  Applier applier_;
+  Follows<test::AnyLog> follows_;
   Serving serving_;
-  Epoch epoch_{3};
-  std::uint64_t last_ = 10;
 };
 
 TEST_CASE("a backup that is alone in the set speaks for itself only until the set may have grown") {
@@ -107,29 +118,13 @@ class SlowLog final : public test::AnyLog {
   unsigned parts_ = 0;
 };
 
-class SlowBackup {
- public:
-  explicit SlowBackup(std::chrono::milliseconds gives_way_for = std::chrono::hours(1))
-      : ring(64), applier(ring, log, gives_way_for) {
-    REQUIRE_FALSE(applier.begin({{3}, {10}}, {}, {{4}, {}, 0}));
+struct SlowBackup : Follows<SlowLog> {
+  explicit SlowBackup(std::chrono::milliseconds gives_way_for = std::chrono::hours(1)) : Follows(gives_way_for) {
     for (const std::uint64_t version : std::initializer_list<std::uint64_t>{20, 30}) {
-      land(EntryKind::kSealed, 0);
+      land(EntryKind::kSealed);
       land(EntryKind::kHead, version);
     }
   }
-
-  LedgerRing ring;
-  SlowLog log;
-  Applier applier;
-
- private:
-  void land(EntryKind kind, std::uint64_t number) {
-    Entry entry;
-    entry.kind = kind;
-    entry.number = number;
-    ring.put(entry, {3}, {++last_});
-  }
-  std::uint64_t last_ = 10;
 };
 
 TEST_CASE("in the background a run is applied in parts, and counts when it is done") {
